@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Containers, as the engines' Docker-compatible sockets tell. */
+
+#include "util/cleanup.h"
+
+typedef struct GuestContainer {
+        char *id;
+        GPtrArray *names; /* char *, as the engine spells them (Docker: with a leading slash) */
+        char *image, *command, *status;
+} GuestContainer;
+
+/* The sockets asked, in this order, relative to the root: Docker's, then Podman's. NULL-terminated. */
+extern const char *const guest_container_sockets[];
+
+/* All containers, running or not, of all engines whose socket exists below @root_fd; no socket: an empty
+ * array. Talks to the engine and waits for it: only for a child with a deadline. An engine that does not
+ * answer properly is left out if another one does; -EIO if none does. Sorted by id, each once.
+ * Elements are GuestContainer. */
+int guest_containers_read(int root_fd, GPtrArray **ret);
