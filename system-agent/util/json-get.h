@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* json-glib, wrapped once: its parser accepts more than JSON and recurses without a bound before version
- * 1.10, and its getters complain loudly at a wrong type. Everything that reads JSON goes through here. */
+/* Looking into parsed JSON: json-glib's getters complain loudly at a wrong type, these tell. */
 
-#include <json-glib/json-glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define JSON_DEPTH_MAX 32
+#include "util/json-parse.h"
 
 /* What a getter found. */
 typedef enum JsonFound {
@@ -17,16 +15,13 @@ typedef enum JsonFound {
         JSON_WRONG,  /* there, with another type */
 } JsonFound;
 
-/* Parses @n bytes of text that hold exactly one JSON value, nested no deeper than JSON_DEPTH_MAX. The text
- * must be UTF-8 without NUL bytes. 0, or -EBADMSG. */
-int json_parse(const char *text, size_t n, JsonNode **ret);
-
 /* The object in @node, or NULL if it is something else (or @node is NULL). Borrowed. */
 JsonObject *json_node_as_object(JsonNode *node);
 JsonArray *json_node_as_array(JsonNode *node);
 /* The string in @node, or NULL. Borrowed. */
 const char *json_node_as_string(JsonNode *node);
 
+/* *ret is borrowed from @o, and written only for JSON_VALUE. */
 JsonFound json_get_string(JsonObject *o, const char *name, const char **ret);
 JsonFound json_get_bool(JsonObject *o, const char *name, bool *ret);
 /* An integer, also as a number whose fraction is zero or a string of decimal digits, as hosts send them;

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A channel's device: found, opened, watched, read and written; knows bytes only.
+ *
+ * A protocol may have several device names. All that exist are held open; the first whose host side is
+ * connected is the active one until its host leaves. */
+
+#include <systemd/sd-event.h>
+
+#include "protocol.h"
+#include "util/cleanup.h"
+
+/* "--port NAME=PATH": a character device, a terminal, or a UNIX stream socket to connect to. */
+typedef struct PortOverride {
+        const char *name, *path;
+} PortOverride;
+
+/* @overrides (@n_overrides; all arguments outlive the port) replace the paths of the names they mention;
+ * where one mentions a name of @ops, only the mentioned names are used. Other names are looked for below
+ * @device_prefix, and in sysfs if that is the system's own directory. Nothing is opened yet. */
+int port_new(Port **ret, sd_event *event, const ProtocolOps *ops, const char *device_prefix,
+             const PortOverride *overrides, size_t n_overrides);
+Port *port_free(Port *p);
+DEFINE_CLEANUP(Port, port_free)
+
+/* Opens what there is, and begins to tell @protocol, the object that the ops belong to. */
+int port_start(Port *p, void *protocol);
+
+/* The path of the active device, or of the one that is open, or NULL. Borrowed; changes with the link. */
+const char *port_path(const Port *p);
+bool port_is_connected(const Port *p);
+
+/* Appends whole messages to the queue; port_flush() moves it. -ENOTCONN without a host: nothing is kept for
+ * a later one. -ENOBUFS if the queue is full: nothing of @data is taken. */
+int port_write(Port *p, const char *data, size_t n);
+
+/* Writes as much as the device takes; the rest follows when it takes more. Input that is being handled is
+ * followed by a flush. */
+void port_flush(Port *p);
+
+/* Bytes that the device has not taken. */
+size_t port_pending(const Port *p);
+
+/* Looks at the device without waiting for the kernel's word, which can get lost (see port.c). Cheap; called
+ * once a heartbeat. */
+void port_check(Port *p);
