@@ -14,6 +14,8 @@ typedef struct GuestMemory {
 } GuestMemory;
 
 /* Reads the state of the system below @root_fd. MemAvailable, where the kernel gives none, becomes
- * free + buffers + cached. Negative errno when a file or a needed line is missing or no number: a wrong
- * number is never written. */
+ * free + buffers + cached. Negative errno when a file or a needed line is missing, cut or no number,
+ * or when more is free than there is: a wrong number is never written. */
 int guest_memory_read(int root_fd, GuestMemory *ret);
+/* The same from the text of the two files. */
+int guest_memory_parse(const char *meminfo, const char *vmstat, GuestMemory *ret);

@@ -13,6 +13,7 @@ typedef struct GuestInterface {
 } GuestInterface;
 
 /* The interfaces of the calling process's network namespace that are up, are no loopback, are not the host
- * end of a container's cable (veth) and match none of the glob patterns in @ignored (NULL-terminated).
- * Sorted by name, so that equal states compare equal. Elements are GuestInterface, freed with the array. */
+ * end of a container's cable (veth) nor a tunnel (tun), which the engine drops, and match none of the glob
+ * patterns in @ignored (NULL-terminated). Sorted by name, so that equal states compare equal. Elements are
+ * GuestInterface, freed with the array. */
 int guest_network_read(const char *const *ignored, GPtrArray **ret);
