@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Replays inputs once each, in place of a fuzzing engine: the arguments are files, and directories of files. */
+/* Replays inputs once each, in place of a fuzzing engine: arguments are files, and directories of files. */
 
 #include "fuzz.h"
 #include <glib.h>
