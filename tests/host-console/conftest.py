@@ -34,9 +34,8 @@ class Conversation:
             data = message if isinstance(message, bytes) else Talk.encode(message)
             self.events += self.vdsm.feed(data, self.now)
 
-    def host(self, **message):
-        name = message.pop("name")
-        self.events += self.vdsm.send_message({**message, "__name__": name}, self.now)
+    def host(self, command, /, **members):
+        self.events += self.vdsm.send_message({**members, "__name__": command}, self.now)
 
     def bytes(self, data):
         self.events += self.vdsm.send_raw(data, self.now)

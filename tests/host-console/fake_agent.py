@@ -55,7 +55,7 @@ class Talk:
         return json.dumps(message).encode() + b"\n"
 
     @staticmethod
-    def message(name, **members):
+    def message(name, /, **members):
         return {"__name__": name, **CONTENT.get(name, {}), **members}
 
     def startup(self):

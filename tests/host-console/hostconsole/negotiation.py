@@ -90,7 +90,7 @@ class Negotiation:
         """Faults and SetSeen, in order."""
         out = []
         for request in self._requests:
-            request.heard = request.heard or now
+            request.heard = now if request.heard is None else request.heard
         if self._stopped and name not in ("session-startup", "uninstalled"):
             out.append(Fault("after-shutdown", "order", f"{name} after session-shutdown"))
         if name == "session-startup":
@@ -117,7 +117,8 @@ class Negotiation:
             quiet = now - self._set.last >= QUIET_SECONDS and self._fits() is not None
             if quiet or now - self._set.begun >= SET_SECONDS:
                 out += self._close()
-        for request in [r for r in self._requests if r.heard and now - r.heard >= SET_SECONDS and not self._set]:
+        overdue = [r for r in self._requests if r.heard is not None and now - r.heard >= SET_SECONDS]
+        for request in overdue if not self._set else ():
             self._requests.remove(request)
             if not request.optional:
                 out.append(Fault("no-answer", "order", f"no refresh set within {SET_SECONDS} s of {request.text}"))

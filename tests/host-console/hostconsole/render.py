@@ -166,7 +166,7 @@ class Table:
         first = [*bar([(busy / total, "bar"), (min(cached, total - busy) / total, "warn")], cells, self._unicode),
                  ("", f"  {m['free_ram']} of {total // 1024} MiB usable")]
         mib = {k: _int(m.get(k)) // 1024 for k in ("mem_cached", "mem_buffers", "mem_unused", "swap_total", "swap_usage")}
-        second = (f"cached {mib['mem_cached']}, buffers {mib['mem_buffers']}, unused {mib['mem_unused']} MiB; "
+        second = (f"cached {mib['mem_cached']}, buffers {mib['mem_buffers']}, unused {mib['mem_unused']}, "
                   f"swap {mib['swap_usage']} of {mib['swap_total']} MiB")
         third = (f"per second: swapped in {_int(m.get('swap_in'))}, out {_int(m.get('swap_out'))}; "
                  f"faults {_int(m.get('pageflt'))}, major {_int(m.get('majflt'))}")
@@ -207,9 +207,10 @@ class Table:
     def _disk(self, disk):
         total, used = _int(disk.get("total")), _int(disk.get("used"))
         share = used / total if total > 0 else 0
-        name = clip(printable(_text(disk, "path")), self._room // 3)
+        room = self._room // 3 - 6
+        name = clip(printable(_text(disk, "path")), room)
         style = "bad" if share >= 0.95 else "warn" if share >= 0.85 else "bar"
-        return [("", name + " " * (self._room // 3 - width_of(name) + 1)),
+        return [("", name + " " * (room - width_of(name) + 1)),
                 ("dim", f"{clip(_text(disk, 'fs'), 8):<8} "), *bar([(share, style)], 10, self._unicode),
                 ("", f" {share:4.0%} of {bytes_text(total)}")]
 
@@ -219,7 +220,7 @@ class Table:
 
     def _container(self, c):
         names = ", ".join(str(n).lstrip("/") for n in _array(c.get("names")))
-        return [("", f"{names:<20} "), ("dim", f"{_text(c, 'image')}  "), ("", _text(c, "status"))]
+        return [("", f"{names:<12} "), ("dim", f"{_text(c, 'image')}  "), ("", _text(c, "status"))]
 
     def _wrapped(self, words):
         rows, line = [], ""

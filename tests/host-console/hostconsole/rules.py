@@ -193,6 +193,11 @@ def _heartbeat(c, m):
     if "apiVersion" not in m:
         c.add("api-version", "exact", "a heartbeat without apiVersion switches versioning off")
         return
+    version = m["apiVersion"]
+    if isinstance(version, str) and not re.fullmatch(r"\s*[-+]?\d+\s*", version):
+        # The one number whose failure VDSM expects.
+        c.add("api-version", "log", f"apiVersion {version!r} is not a number")
+        return
     version = c.number(m, "apiVersion", "heartbeat")
     if version is not None and not 0 <= version <= 3:
         c.add("api-version", "exact", f"apiVersion {version} does not exist")

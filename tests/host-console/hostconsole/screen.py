@@ -69,7 +69,8 @@ class Terminal:
         painted = [self._paint(line) for line in lines]
         for row, text in enumerate(painted):
             if row >= len(self._shown) or self._shown[row] != text:
-                out.append(f"\x1b[{row + 1};1H{text}\x1b[0m\x1b[K")
+                # Erased first: behind a full line the cursor still stands on its last character.
+                out.append(f"\x1b[{row + 1};1H\x1b[0m\x1b[2K{text}")
         self._shown = painted
         out.append(f"\x1b[{len(lines)};{column + 1}H")
         self._write("\x1b[?25l" + "".join(out) + "\x1b[?25h")

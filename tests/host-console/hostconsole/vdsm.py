@@ -242,7 +242,6 @@ class Vdsm:
             try:
                 common = min(max(rules.vdsm_int(self._announced), 0), self.api_max)
             except (ValueError, OverflowError):
-                self._complain(now, "api-version", "log", f"apiVersion {self._announced!r} is not a number")
                 common = 0
             except TypeError:
                 return
