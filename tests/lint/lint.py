@@ -174,6 +174,15 @@ def check_news():
     ) if not re.search(pattern, read(name) or '', re.M)]
 
 
+def check_fuzzers():
+    """Each fuzzer is built and has a corpus."""
+    listed = set(re.findall(r"^ +'([\w-]+)',$", read('tests/fuzz/meson.build') or '', re.M))
+    there = {m.group(1) for n in files() if (m := re.fullmatch(r'tests/fuzz/fuzz-(.+)\.c', n))} - {'main'}
+    corpora = {n.split('/')[3] for n in files() if n.startswith('tests/fuzz/corpus/')}
+    return [f'fuzz-{n}: in only one of tests/fuzz/meson.build and tests/fuzz/' for n in sorted(listed ^ there)] \
+        + [f'tests/fuzz/corpus/{n}: for no fuzzer, or nothing in it' for n in sorted(there ^ corpora)]
+
+
 def expand(pattern):
     """Shell braces: a{b,c} -> ab, ac."""
     m = re.search(r'\{([^}]*)\}', pattern)
