@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "port-device.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
@@ -20,7 +20,8 @@ static int find_in_sysfs(const char *name, char **ret) {
                 _cleanup_free_ char *file = g_build_filename(SYSFS_PORTS, entry, "name", NULL);
                 _cleanup_free_ char *content = NULL;
 
-                if (!g_file_get_contents(file, &content, NULL, NULL) || !g_str_equal(g_strstrip(content), name))
+                if (!g_file_get_contents(file, &content, NULL, NULL) ||
+                    !g_str_equal(g_strstrip(content), name))
                         continue;
                 *ret = g_build_filename("/dev", entry, NULL);
                 return 0;
@@ -78,42 +79,41 @@ int port_device_open(const char *path, bool *ret_socket) {
         return TAKE_FD(fd);
 }
 
-/* Whether the process @pid has the device numbered @device open. */
-static bool process_holds(const char *pid, dev_t device) {
+/* Whether the process @pid has the device node @node open. Compares names: stat() on somebody else's file
+ * may wait for a dead file server. */
+static bool process_holds(const char *pid, const char *node) {
         _cleanup_free_ char *path = g_build_filename("/proc", pid, "fd", NULL);
         g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
         const char *entry;
 
         while (dir && (entry = g_dir_read_name(dir))) {
                 _cleanup_free_ char *link = g_build_filename(path, entry, NULL);
-                struct stat st;
+                _cleanup_free_ char *target = g_file_read_link(link, NULL);
 
-                if (stat(link, &st) >= 0 && S_ISCHR(st.st_mode) && st.st_rdev == device)
+                if (target && g_str_equal(target, node))
                         return true;
         }
         return false;
 }
 
 char *port_device_holder(const char *path) {
-        g_autoptr(GDir) dir = NULL;
+        char *node = realpath(path, NULL); /* the C library's memory */
+        g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
+        char *holder = NULL;
         const char *pid;
-        struct stat st;
 
-        if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode))
-                return NULL;
-
-        dir = g_dir_open("/proc", 0, NULL);
-        while (dir && (pid = g_dir_read_name(dir))) {
+        while (node && dir && !holder && (pid = g_dir_read_name(dir))) {
                 _cleanup_free_ char *file = NULL, *comm = NULL;
 
-                if (!g_ascii_isdigit(pid[0]) || !process_holds(pid, st.st_rdev))
+                if (!g_ascii_isdigit(pid[0]) || !process_holds(pid, node))
                         continue;
                 file = g_build_filename("/proc", pid, "comm", NULL);
                 if (!g_file_get_contents(file, &comm, NULL, NULL))
                         comm = g_strdup("?");
-                return g_strdup_printf("process %s (%s)", pid, g_strstrip(comm));
+                holder = g_strdup_printf("process %s (%s)", pid, g_strstrip(comm));
         }
-        return NULL;
+        free(node);
+        return holder;
 }
 
 struct PortDeviceWatch {
@@ -132,10 +132,9 @@ static int arm(PortDeviceWatch *w) {
 
         w->source = sd_event_source_disable_unref(w->source);
         for (;;) {
-                int r = sd_event_add_inotify(w->event, &w->source, directory,
-                                             IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF |
-                                                             IN_ONLYDIR,
-                                             on_inotify, w);
+                int r = sd_event_add_inotify(
+                        w->event, &w->source, directory,
+                        IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR, on_inotify, w);
                 if (r != -ENOENT)
                         return r;
 

@@ -19,8 +19,8 @@ typedef struct PortOverride {
 /* @overrides (@n_overrides; all arguments outlive the port) replace the paths of the names they mention;
  * where one mentions a name of @ops, only the mentioned names are used. Other names are looked for below
  * @device_prefix, and in sysfs if that is the system's own directory. Nothing is opened yet. */
-int port_new(Port **ret, sd_event *event, const ProtocolOps *ops, const char *device_prefix,
-             const PortOverride *overrides, size_t n_overrides);
+Port *port_new(sd_event *event, const ProtocolOps *ops, const char *device_prefix,
+               const PortOverride *overrides, size_t n_overrides);
 Port *port_free(Port *p);
 DEFINE_CLEANUP(Port, port_free)
 
@@ -39,8 +39,15 @@ int port_write(Port *p, const char *data, size_t n);
  * followed by a flush. */
 void port_flush(Port *p);
 
+/* Writes what is queued, waiting up to @usec for the device to take it. For the end, when the loop no
+ * longer runs. */
+void port_drain(Port *p, uint64_t usec);
+
 /* Bytes that the device has not taken. */
 size_t port_pending(const Port *p);
+
+/* Whether the device took less than it was last given. */
+bool port_is_congested(const Port *p);
 
 /* Looks at the device without waiting for the kernel's word, which can get lost (see port.c). Cheap; called
  * once a heartbeat. */

@@ -31,25 +31,25 @@ static inline void cleanup_close_p(int *fd) {
 }
 #define _cleanup_close_ _cleanup_(cleanup_close_p)
 
-#define TAKE_PTR(p)                    \
-        ({                             \
-                typeof(p) *_pp = &(p); \
-                typeof(p) _v = *_pp;   \
-                *_pp = NULL;           \
-                _v;                    \
+#define TAKE_PTR(p)                                                                                         \
+        ({                                                                                                  \
+                typeof(p) *_pp = &(p);                                                                      \
+                typeof(p) _v = *_pp;                                                                        \
+                *_pp = NULL;                                                                                \
+                _v;                                                                                         \
         })
 
-#define TAKE_FD(fd)             \
-        ({                      \
-                int *_fp = &(fd); \
-                int _f = *_fp;  \
-                *_fp = -EBADF;  \
-                _f;             \
+#define TAKE_FD(fd)                                                                                         \
+        ({                                                                                                  \
+                int *_fp = &(fd);                                                                           \
+                int _f = *_fp;                                                                              \
+                *_fp = -EBADF;                                                                              \
+                _f;                                                                                         \
         })
 
 /* For a destructor "T *f(T *)" that takes NULL and returns NULL: defines f##p, for _cleanup_(). */
-#define DEFINE_CLEANUP(type, f)                \
-        static inline void f##p(type **p) {    \
-                if (*p)                        \
-                        *p = f(*p);            \
+#define DEFINE_CLEANUP(type, f)                                                                             \
+        static inline void f##p(type **p) {                                                                 \
+                if (*p)                                                                                     \
+                        *p = f(*p);                                                                         \
         }

@@ -58,7 +58,7 @@ static const char *level_name(int level) {
 static struct iovec field(char *buffer, size_t size, const char *name, const char *value) {
         int n = snprintf(buffer, size, "%s=%s", name, value);
 
-        return (struct iovec) {buffer, (size_t) n < size ? (size_t) n : size - 1};
+        return (struct iovec){buffer, (size_t) n < size ? (size_t) n : size - 1};
 }
 
 int log_full(int level, int error, const char *port, const char *message, const char *format, ...) {
@@ -85,8 +85,8 @@ int log_full(int level, int error, const char *port, const char *message, const 
         int n = 0;
         iov[n++] = field(text_field, sizeof(text_field), "MESSAGE", text);
         iov[n++] = field(level_field, sizeof(level_field), "PRIORITY", digit);
-        iov[n++] = (struct iovec) {(char *) "SYSLOG_IDENTIFIER=ovirt-system-agent",
-                                   strlen("SYSLOG_IDENTIFIER=ovirt-system-agent")};
+        iov[n++] = (struct iovec){(char *) "SYSLOG_IDENTIFIER=ovirt-system-agent",
+                                  strlen("SYSLOG_IDENTIFIER=ovirt-system-agent")};
         if (port)
                 iov[n++] = field(port_field, sizeof(port_field), "OVIRT_PORT", port);
         if (message)

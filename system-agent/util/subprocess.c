@@ -35,15 +35,15 @@ int write_all(int fd, const char *data, size_t n) {
         return 0;
 }
 
+/* The last thing to do with @s: the callback may free it. */
 static void finish(Subprocess *s, int error) {
-        if (s->finished)
-                return;
+        g_autoptr(GString) output = TAKE_PTR(s->output);
+
         s->finished = true;
         s->io_source = sd_event_source_disable_unref(s->io_source);
         s->timer_source = sd_event_source_disable_unref(s->timer_source);
         s->fd = safe_close(s->fd);
-        s->done(error, s->output->str, s->output->len, s->userdata);
-        g_string_free(TAKE_PTR(s->output), true);
+        s->done(error, output->str, output->len, s->userdata);
 }
 
 static void kill_child(Subprocess *s) {

@@ -18,7 +18,7 @@ typedef int (*SubprocessFunction)(int fd, void *userdata);
 
 /* The child has ended, or time is up. @output are the @n bytes that it wrote, NUL-terminated, valid during
  * the call. @error is 0 if it exited with status 0 in time; else -ETIMEDOUT, -EFBIG (too much output) or
- * -EIO (it failed or crashed). */
+ * -EIO (it failed or crashed). The Subprocess may be freed from here. */
 typedef void (*SubprocessDone)(int error, const char *output, size_t n, void *userdata);
 
 typedef struct SubprocessLimits {
@@ -35,7 +35,7 @@ int subprocess_start(Subprocess **ret, sd_event *event, const SubprocessLimits *
  * SIGKILL, and nobody should start another beside it. False for NULL. */
 bool subprocess_exists(const Subprocess *s);
 
-/* Kills the child if there is still one; @done is not called any more. Not from within @done. */
+/* Kills the child if there is still one; @done is not called any more. */
 Subprocess *subprocess_free(Subprocess *s);
 DEFINE_CLEANUP(Subprocess, subprocess_free)
 

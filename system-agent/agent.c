@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent.h"
+
+#include <signal.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "bus.h"
+#include "channels.h"
+#include "dbus-agent.h"
+#include "guest-monitor.h"
+#include "logind.h"
+#include "services.h"
+#include "util/log.h"
+
+/* How long the last message may take to leave. */
+#define GOODBYE_USEC UINT64_C(1000000)
+
+/* One protocol on its port. */
+typedef struct Line {
+        const ProtocolOps *ops;
+        Port *port;
+        void *protocol;
+} Line;
+
+struct Agent {
+        const Config *config;
+        sd_event *event;
+        Services services;
+        Channels *channels;
+        Logind *logind;
+        DbusAgent *face;
+        Bus *bus;
+        GuestMonitor *monitor;
+        Line *lines;
+        size_t n_lines;
+};
+
+static void on_guest_changed(unsigned changes, void *userdata) {
+        Agent *a = userdata;
+
+        for (size_t i = 0; i < a->n_lines; i++)
+                a->lines[i].ops->guest_changed(a->lines[i].protocol, changes);
+}
+
+static void on_user_changed(void *userdata) {
+        Agent *a = userdata;
+
+        dbus_agent_user_changed(a->face);
+        on_guest_changed(GUEST_CHANGE_USER, a);
+}
+
+static void on_refresh(void *userdata) {
+        Agent *a = userdata;
+
+        for (size_t i = 0; i < a->n_lines; i++)
+                a->lines[i].ops->refresh(a->lines[i].protocol);
+}
+
+/* What "systemctl status" shows. */
+static void notify_status(const Agent *a) {
+        g_autoptr(GString) status = g_string_new("STATUS=");
+        const Channel *c;
+
+        for (unsigned i = 0; (c = channels_get(a->channels, i)); i++)
+                g_string_append_printf(status, "%s%s: %s", i > 0 ? "; " : "", channel_name(c),
+                                       channel_host_connected(c) ? "host connected"
+                                       : channel_port(c)[0]      ? "waiting for the host"
+                                                                 : "no port");
+        (void) sd_notify(false, status->str);
+}
+
+static void on_channels_changed(void *userdata) {
+        Agent *a = userdata;
+
+        dbus_agent_channels_changed(a->face);
+        notify_status(a);
+}
+
+static int on_bus_connected(sd_bus *bus, void *userdata) {
+        Agent *a = userdata;
+        int r = logind_attach(a->logind, bus);
+
+        return r < 0 ? r : dbus_agent_attach(a->face, bus);
+}
+
+static void on_bus_disconnected(void *userdata) {
+        Agent *a = userdata;
+
+        logind_detach(a->logind);
+        dbus_agent_detach(a->face);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+        log_info("Stopping on signal %u", si->ssi_signo);
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int set_up_loop(Agent *a) {
+        sigset_t mask;
+        int r;
+
+        /* SIGCHLD is for the children that sd-event watches. */
+        (void) sigemptyset(&mask);
+        (void) sigaddset(&mask, SIGTERM);
+        (void) sigaddset(&mask, SIGINT);
+        (void) sigaddset(&mask, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+        (void) signal(SIGPIPE, SIG_IGN);
+
+        if ((r = sd_event_new(&a->event)) < 0 ||
+            (r = sd_event_add_signal(a->event, NULL, SIGTERM, on_signal, a)) < 0 ||
+            (r = sd_event_add_signal(a->event, NULL, SIGINT, on_signal, a)) < 0)
+                return r;
+        return sd_event_set_watchdog(a->event, true);
+}
+
+static int add_line(Agent *a, const ProtocolOps *ops, const PortOverride *overrides, size_t n_overrides) {
+        Line *l = &a->lines[a->n_lines];
+        ProtocolContext context = {
+                .port = port_new(a->event, ops, a->config->device_prefix, overrides, n_overrides),
+                .channel = channels_add(a->channels, ops->name),
+                .services = &a->services,
+                .config = a->config,
+        };
+        int r;
+
+        l->ops = ops;
+        l->port = context.port;
+        r = ops->new (&l->protocol, &context);
+        if (r < 0) {
+                l->port = port_free(l->port);
+                return r;
+        }
+        a->n_lines++;
+        return 0;
+}
+
+int agent_new(Agent **ret, const Config *config, const PortOverride *overrides, size_t n_overrides) {
+        static const BusCallbacks bus_callbacks = {on_bus_connected, on_bus_disconnected};
+        _cleanup_(agent_freep) Agent *a = g_new0(Agent, 1);
+        size_t n = 0;
+        int r;
+
+        a->config = config;
+        r = set_up_loop(a);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the event loop: %m");
+
+        a->channels = channels_new(on_channels_changed, a);
+        a->logind = logind_new(on_user_changed, a);
+        a->services = (Services){.event = a->event, .logind = a->logind};
+        a->face = dbus_agent_new(a->channels, a->logind, on_refresh, a);
+        a->bus = bus_new(a->event, &bus_callbacks, a);
+
+        while (protocols[n])
+                n++;
+        a->lines = g_new0(Line, n);
+        for (size_t i = 0; i < n; i++) {
+                r = add_line(a, protocols[i], overrides, n_overrides);
+                if (r < 0)
+                        return log_error_errno(r, "Cannot set up channel \"%s\": %m", protocols[i]->name);
+        }
+        a->monitor = guest_monitor_new(a->event, on_guest_changed, a);
+        *ret = TAKE_PTR(a);
+        return 0;
+}
+
+Agent *agent_free(Agent *a) {
+        if (!a)
+                return NULL;
+        guest_monitor_free(a->monitor);
+        for (size_t i = 0; i < a->n_lines; i++) {
+                a->lines[i].ops->free(a->lines[i].protocol);
+                port_free(a->lines[i].port);
+        }
+        g_free(a->lines);
+        bus_free(a->bus);
+        dbus_agent_free(a->face);
+        logind_free(a->logind);
+        channels_free(a->channels);
+        sd_event_unref(a->event);
+        g_free(a);
+        return NULL;
+}
+
+int agent_run(Agent *a) {
+        int r;
+
+        /* The host first: nothing on the bus is needed to serve it. */
+        for (size_t i = 0; i < a->n_lines; i++) {
+                r = port_start(a->lines[i].port, a->lines[i].protocol);
+                if (r < 0)
+                        return r;
+        }
+        bus_connect(a->bus);
+        notify_status(a);
+        (void) sd_notify(false, "READY=1");
+
+        r = sd_event_loop(a->event);
+        if (r < 0)
+                log_error_errno(r, "The event loop failed: %m");
+
+        (void) sd_notify(false, "STOPPING=1\nSTATUS=");
+        for (size_t i = 0; i < a->n_lines; i++)
+                a->lines[i].ops->stop(a->lines[i].protocol);
+        for (size_t i = 0; i < a->n_lines; i++)
+                port_drain(a->lines[i].port, GOODBYE_USEC);
+        return r;
+}

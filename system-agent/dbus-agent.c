@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dbus-agent.h"
+
+#include "dbus-names.h"
+#include "util/log.h"
+
+struct DbusAgent {
+        const Channels *channels;
+        const Logind *logind;
+        void (*refresh)(void *userdata);
+        void *userdata;
+        sd_bus *bus;
+        sd_bus_slot *vtable_slot, *name_slot;
+};
+
+static int get_active_user(sd_bus *bus, const char *path, const char *interface, const char *property,
+                           sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const DbusAgent *d = userdata;
+
+        return sd_bus_message_append(reply, "s", logind_active_user(d->logind) ?: "");
+}
+
+static int get_channels(sd_bus *bus, const char *path, const char *interface, const char *property,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const DbusAgent *d = userdata;
+        const Channel *c;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "(ssbu)");
+        for (unsigned i = 0; r >= 0 && (c = channels_get(d->channels, i)); i++)
+                r = sd_bus_message_append(reply, "(ssbu)", channel_name(c), channel_port(c),
+                                          (int) channel_host_connected(c), channel_version(c));
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_last_heartbeat(sd_bus *bus, const char *path, const char *interface, const char *property,
+                              sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const DbusAgent *d = userdata;
+        const Channel *c;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "{st}");
+        for (unsigned i = 0; r >= 0 && (c = channels_get(d->channels, i)); i++)
+                r = sd_bus_message_append(reply, "{st}", channel_name(c), channel_last_heartbeat(c));
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
+                       sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        return sd_bus_message_append(reply, "s", PROJECT_VERSION);
+}
+
+/* The bus policy lets only root call this, and sd-bus refuses callers without our privileges besides. */
+static int method_refresh(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        DbusAgent *d = userdata;
+
+        d->refresh(d->userdata);
+        return sd_bus_reply_method_return(m, NULL);
+}
+
+static const sd_bus_vtable vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Channels", "a(ssbu)", get_channels, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("LastHeartbeat", "a{st}", get_last_heartbeat, 0, 0),
+        SD_BUS_PROPERTY("ActiveUser", "s", get_active_user, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_METHOD("Refresh", NULL, NULL, method_refresh, 0),
+        SD_BUS_VTABLE_END,
+};
+
+DbusAgent *dbus_agent_new(const Channels *channels, const Logind *logind, void (*refresh)(void *userdata),
+                          void *userdata) {
+        DbusAgent *d = g_new0(DbusAgent, 1);
+
+        d->channels = channels;
+        d->logind = logind;
+        d->refresh = refresh;
+        d->userdata = userdata;
+        return d;
+}
+
+DbusAgent *dbus_agent_free(DbusAgent *d) {
+        if (!d)
+                return NULL;
+        dbus_agent_detach(d);
+        g_free(d);
+        return NULL;
+}
+
+static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const sd_bus_error *e = sd_bus_message_get_error(m);
+        uint32_t result = 0;
+
+        if (e)
+                log_warning("Cannot own the bus name %s: %s", OVIRT_GUEST_AGENT_NAME, e->message);
+        else if (sd_bus_message_read(m, "u", &result) >= 0 && result == 3)
+                log_warning("The bus name %s belongs to another process", OVIRT_GUEST_AGENT_NAME);
+        return 0;
+}
+
+int dbus_agent_attach(DbusAgent *d, sd_bus *bus) {
+        int r;
+
+        dbus_agent_detach(d);
+        d->bus = sd_bus_ref(bus);
+        r = sd_bus_add_object_vtable(bus, &d->vtable_slot, OVIRT_GUEST_AGENT_PATH, OVIRT_GUEST_AGENT_MANAGER,
+                                     vtable, d);
+        if (r < 0)
+                return r;
+        return sd_bus_request_name_async(bus, &d->name_slot, OVIRT_GUEST_AGENT_NAME, 0, on_name, d);
+}
+
+void dbus_agent_detach(DbusAgent *d) {
+        d->vtable_slot = sd_bus_slot_unref(d->vtable_slot);
+        d->name_slot = sd_bus_slot_unref(d->name_slot);
+        d->bus = sd_bus_unref(d->bus);
+}
+
+static void changed(DbusAgent *d, const char *property) {
+        if (d->bus)
+                (void) sd_bus_emit_properties_changed(d->bus, OVIRT_GUEST_AGENT_PATH,
+                                                      OVIRT_GUEST_AGENT_MANAGER, property, NULL);
+}
+
+void dbus_agent_channels_changed(DbusAgent *d) {
+        changed(d, "Channels");
+}
+
+void dbus_agent_user_changed(DbusAgent *d) {
+        changed(d, "ActiveUser");
+}

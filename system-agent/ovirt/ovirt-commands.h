@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The host's commands: checks what they bring, and passes it on. */
+
+#include "ovirt/ovirt-message.h"
+#include "ovirt/ovirt-protocol.h"
+
+/* Carries @m out. -ENOENT if there is no such command, -EINVAL if its members are not what it needs;
+ * -EOPNOTSUPP if this agent knows it and cannot do it. */
+int ovirt_command_run(OvirtProtocol *p, const OvirtMessage *m);

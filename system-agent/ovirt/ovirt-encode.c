@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ovirt/ovirt-encode.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "guest-info/containers.h"
+#include "guest-info/disks.h"
+#include "guest-info/network.h"
+#include "util/cleanup.h"
+#include "util/json-get.h"
+
+#define REPLACEMENT 0xFFFD
+
+/* More disks than an engine attaches; bounds the one part of a line that is no list. */
+#define DISKS_MAX 1024
+
+/* XML 1.1's restricted characters and the non-characters: host statistics end in XML. */
+static bool is_forbidden(gunichar c) {
+        return c <= 0x08 || c == 0x0B || c == 0x0C || (c >= 0x0E && c <= 0x1F) || (c >= 0x7F && c <= 0x84) ||
+               (c >= 0x86 && c <= 0x9F) || c == 0xFFFE || c == 0xFFFF;
+}
+
+/* Returns @s if the host takes it as it is, else a filtered copy, which *copy owns. */
+static const char *filter(const char *s, char **copy) {
+        size_t n = strlen(s);
+        bool clean = true;
+
+        for (size_t i = 0; i < n && clean; i++)
+                clean = g_ascii_isprint(s[i]);
+        if (clean)
+                return s;
+
+        _cleanup_free_ char *valid = g_utf8_make_valid(s, (gssize) n);
+        GString *filtered = g_string_sized_new(n);
+        for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+                gunichar c = g_utf8_get_char(p);
+
+                g_string_append_unichar(filtered, is_forbidden(c) ? REPLACEMENT : c);
+        }
+        *copy = g_string_free(filtered, false);
+        return *copy;
+}
+
+static void set_string(JsonObject *o, const char *name, const char *value) {
+        _cleanup_free_ char *copy = NULL;
+
+        json_object_set_string_member(o, name, filter(value, &copy));
+}
+
+/* Counters of the kernel's fit; what does not is no figure at all. */
+static void set_uint(JsonObject *o, const char *name, uint64_t value) {
+        json_object_set_int_member(o, name, (gint64) MIN(value, (uint64_t) G_MAXINT64));
+}
+
+static void add_string(JsonArray *a, const char *value) {
+        _cleanup_free_ char *copy = NULL;
+
+        json_array_add_string_element(a, filter(value, &copy));
+}
+
+static JsonObject *message(const char *name) {
+        JsonObject *o = json_object_new();
+
+        json_object_set_string_member(o, "__name__", name);
+        return o;
+}
+
+static char *generate(JsonObject *o, size_t *ret_n) {
+        g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), o);
+        g_autoptr(JsonGenerator) generator = json_generator_new();
+        g_autoptr(GString) line = g_string_new(NULL);
+
+        json_generator_set_root(generator, node);
+        json_generator_to_gstring(generator, line);
+        g_string_append_c(line, '\n');
+        *ret_n = line->len;
+        return g_string_free(TAKE_PTR(line), false);
+}
+
+/* Consumes @o. Shortens its array @list, if it has one, while the line is too long. */
+static char *finish_list(JsonObject *o, const char *list) {
+        g_autoptr(JsonObject) owned = o;
+
+        for (;;) {
+                size_t n;
+                _cleanup_free_ char *line = generate(o, &n);
+                JsonArray *all = list ? json_object_get_array_member(o, list) : NULL;
+                guint length = all ? json_array_get_length(all) : 0;
+
+                if (n - 1 <= OVIRT_LINE_OUT_MAX || length == 0)
+                        return TAKE_PTR(line);
+
+                /* Elements differ in size: keep a little less than the share that fits, and look again. */
+                guint keep = (guint) (0.98 * length * OVIRT_LINE_OUT_MAX / (double) n);
+                JsonArray *some = json_array_sized_new(keep);
+                for (guint i = 0; i < MIN(keep, length - 1); i++)
+                        json_array_add_element(some, json_array_dup_element(all, i));
+                json_object_set_array_member(o, list, some);
+        }
+}
+
+static char *finish(JsonObject *o) {
+        return finish_list(o, NULL);
+}
+
+char *ovirt_encode_event(const char *name) {
+        return finish(message(name));
+}
+
+char *ovirt_encode_text(const char *name, const char *member, const char *value) {
+        JsonObject *o = message(name);
+
+        set_string(o, member, value);
+        return finish(o);
+}
+
+char *ovirt_encode_heartbeat(const OvirtHeartbeat *h) {
+        _cleanup_free_ char *free_ram = g_strdup_printf("%" G_GUINT64_FORMAT, h->free_ram);
+        JsonObject *o = message("heartbeat");
+
+        /* A string, as the host has always got it. */
+        json_object_set_string_member(o, "free-ram", free_ram);
+        if (h->memory) {
+                const GuestMemory *m = h->memory;
+                JsonObject *stat = json_object_new();
+
+                set_uint(stat, "mem_total", m->total);
+                set_uint(stat, "mem_unused", m->free);
+                set_uint(stat, "mem_free", m->free + m->buffers + m->cached);
+                set_uint(stat, "mem_buffers", m->buffers);
+                set_uint(stat, "mem_cached", m->cached);
+                set_uint(stat, "swap_in", h->swap_in);
+                set_uint(stat, "swap_out", h->swap_out);
+                set_uint(stat, "pageflt", h->faults);
+                set_uint(stat, "majflt", h->major_faults);
+                set_uint(stat, "swap_usage", m->swap_total - MIN(m->swap_free, m->swap_total));
+                set_uint(stat, "swap_total", m->swap_total);
+                json_object_set_object_member(o, "memory-stat", stat);
+        }
+        json_object_set_int_member(o, "apiVersion", h->api_version);
+        return finish(o);
+}
+
+/* The engine's name of the architecture that the kernel calls @machine. */
+static const char *architecture(const char *machine) {
+        if (machine[0] == 'i' && g_ascii_isdigit(machine[1]) && g_str_equal(machine + 2, "86"))
+                return "x86";
+        return machine;
+}
+
+char *ovirt_encode_os_info(const GuestOs *os) {
+        JsonObject *o = message("os-info");
+
+        set_string(o, "type", "linux");
+        set_string(o, "distribution", os->name);
+        set_string(o, "version", os->version);
+        set_string(o, "codename", os->codename);
+        set_string(o, "arch", architecture(os->machine));
+        set_string(o, "kernel", os->kernel);
+        return finish(o);
+}
+
+char *ovirt_encode_timezone(const GuestTimezone *tz) {
+        JsonObject *o = message("timezone");
+
+        set_string(o, "zone", tz->zone);
+        json_object_set_int_member(o, "offset", tz->offset_minutes);
+        return finish(o);
+}
+
+char *ovirt_encode_number_of_cpus(unsigned count) {
+        JsonObject *o = message("number-of-cpus");
+
+        json_object_set_int_member(o, "count", count);
+        return finish(o);
+}
+
+static JsonArray *strings(const GPtrArray *list) {
+        JsonArray *a = json_array_sized_new(list->len);
+
+        for (guint i = 0; i < list->len; i++)
+                add_string(a, list->pdata[i]);
+        return a;
+}
+
+char *ovirt_encode_network_interfaces(const GPtrArray *interfaces) {
+        JsonObject *o = message("network-interfaces");
+        JsonArray *a = json_array_sized_new(interfaces->len);
+
+        for (guint i = 0; i < interfaces->len; i++) {
+                const GuestInterface *nic = interfaces->pdata[i];
+                JsonObject *e = json_object_new();
+
+                set_string(e, "name", nic->name);
+                set_string(e, "hw", nic->hw);
+                json_object_set_array_member(e, "inet", strings(nic->inet));
+                json_object_set_array_member(e, "inet6", strings(nic->inet6));
+                json_array_add_object_element(a, e);
+        }
+        json_object_set_array_member(o, "interfaces", a);
+        return finish_list(o, "interfaces");
+}
+
+char *ovirt_encode_disks_usage(const GPtrArray *filesystems, const GPtrArray *disks) {
+        JsonObject *o = message("disks-usage"), *mapping = json_object_new();
+        JsonArray *a = json_array_sized_new(filesystems->len);
+
+        for (guint i = 0; i < filesystems->len; i++) {
+                const GuestFilesystem *fs = filesystems->pdata[i];
+                JsonObject *e = json_object_new();
+
+                set_string(e, "path", fs->path);
+                set_string(e, "fs", fs->type);
+                set_uint(e, "total", fs->total);
+                set_uint(e, "used", fs->used);
+                json_array_add_object_element(a, e);
+        }
+        json_object_set_array_member(o, "disks", a);
+
+        for (guint i = 0; i < disks->len && i < DISKS_MAX; i++) {
+                const GuestDisk *d = disks->pdata[i];
+                _cleanup_free_ char *copy = NULL;
+                JsonObject *e = json_object_new();
+
+                set_string(e, "name", d->node);
+                json_object_set_object_member(mapping, filter(d->serial, &copy), e);
+        }
+        json_object_set_object_member(o, "mapping", mapping);
+        return finish_list(o, "disks");
+}
+
+/* Whether @package is this program's, by its name and the version behind it. */
+static bool is_ourselves(const char *package) {
+        const char *names[] = {"ovirt-guest-agent-", "ovirt-guest-agent-common-"};
+
+        for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+                if (g_str_has_prefix(package, names[i]) && g_ascii_isdigit(package[strlen(names[i])]))
+                        return true;
+        return false;
+}
+
+char *ovirt_encode_applications(const GPtrArray *packages) {
+        JsonObject *o = message("applications");
+        JsonArray *a = json_array_sized_new(packages->len + 1);
+        bool found = false;
+
+        for (guint i = 0; i < packages->len; i++)
+                if (is_ourselves(packages->pdata[i])) {
+                        add_string(a, packages->pdata[i]);
+                        found = true;
+                }
+        if (!found)
+                add_string(a, "ovirt-guest-agent-" PROJECT_VERSION);
+        for (guint i = 0; i < packages->len; i++)
+                if (!is_ourselves(packages->pdata[i]))
+                        add_string(a, packages->pdata[i]);
+        json_object_set_array_member(o, "applications", a);
+        return finish_list(o, "applications");
+}
+
+char *ovirt_encode_containers(const GPtrArray *containers) {
+        JsonObject *o = message("containers");
+        JsonArray *a = json_array_sized_new(containers->len);
+
+        for (guint i = 0; i < containers->len; i++) {
+                const GuestContainer *c = containers->pdata[i];
+                JsonObject *e = json_object_new();
+
+                set_string(e, "id", c->id);
+                json_object_set_array_member(e, "names", strings(c->names));
+                set_string(e, "image", c->image);
+                set_string(e, "command", c->command);
+                set_string(e, "status", c->status);
+                json_array_add_object_element(a, e);
+        }
+        json_object_set_array_member(o, "list", a);
+        return finish_list(o, "list");
+}
+
+static JsonNode *filtered(JsonNode *node);
+
+static JsonObject *filtered_object(JsonObject *members) {
+        JsonObject *o = json_object_new();
+        JsonObjectIter i;
+        const char *name;
+        JsonNode *value;
+
+        json_object_iter_init_ordered(&i, members);
+        while (json_object_iter_next_ordered(&i, &name, &value)) {
+                _cleanup_free_ char *copy = NULL;
+
+                json_object_set_member(o, filter(name, &copy), filtered(value));
+        }
+        return o;
+}
+
+static JsonArray *filtered_array(JsonArray *elements) {
+        guint n = json_array_get_length(elements);
+        JsonArray *a = json_array_sized_new(n);
+
+        for (guint i = 0; i < n; i++)
+                json_array_add_element(a, filtered(json_array_get_element(elements, i)));
+        return a;
+}
+
+/* A copy that the host would not change. */
+static JsonNode *filtered(JsonNode *node) {
+        const char *s = json_node_as_string(node);
+        _cleanup_free_ char *copy = NULL;
+        JsonNode *n;
+
+        if (s)
+                return json_node_init_string(json_node_alloc(), filter(s, &copy));
+        if (JSON_NODE_HOLDS_OBJECT(node)) {
+                n = json_node_new(JSON_NODE_OBJECT);
+                json_node_take_object(n, filtered_object(json_node_get_object(node)));
+                return n;
+        }
+        if (JSON_NODE_HOLDS_ARRAY(node)) {
+                n = json_node_new(JSON_NODE_ARRAY);
+                json_node_take_array(n, filtered_array(json_node_get_array(node)));
+                return n;
+        }
+        if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE &&
+            !isfinite(json_node_get_double(node)))
+                return json_node_new(JSON_NODE_NULL);
+        return json_node_copy(node);
+}
+
+char *ovirt_encode_echo(JsonObject *members) {
+        return finish(filtered_object(members));
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ovirt/ovirt-protocol.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "channels.h"
+#include "config.h"
+#include "ovirt/ovirt-collect.h"
+#include "ovirt/ovirt-commands.h"
+#include "ovirt/ovirt-encode.h"
+#include "ovirt/ovirt-heartbeat.h"
+#include "ovirt/ovirt-message.h"
+#include "ovirt/ovirt-reports.h"
+#include "port.h"
+#include "services.h"
+#include "util/line-buffer.h"
+#include "util/log.h"
+
+#define USEC_PER_SEC UINT64_C(1000000)
+#define USEC_PER_MSEC UINT64_C(1000)
+
+/* A machine counts as up with its first heartbeat, and the second one gets the version agreed on: neither
+ * waits for the configured rate. */
+#define FIRST_BEAT_USEC (500 * USEC_PER_MSEC)
+#define SECOND_BEAT_USEC (1 * USEC_PER_SEC)
+/* How late a heartbeat may be, so that wake-ups can come together. */
+#define BEAT_SLACK_USEC (100 * USEC_PER_MSEC)
+
+struct OvirtProtocol {
+        ProtocolContext context;
+        OvirtReports *reports;
+        OvirtHeartbeatState heartbeat;
+        sd_event_source *beat_source;
+        LineBuffer *lines;
+        unsigned version; /* agreed on; 0 at every start */
+        int root_fd;
+        RateLimit bad_line_limit, command_limit;
+};
+
+static void send(OvirtProtocol *p, const char *name, char *line) {
+        _cleanup_free_ char *owned = line;
+
+        if (port_write(p->context.port, line, strlen(line)) >= 0)
+                log_debug("Sending %s", name);
+        port_flush(p->context.port);
+}
+
+void ovirt_protocol_refresh(OvirtProtocol *p, bool host_knows_versions) {
+        if (!host_knows_versions)
+                p->version = 0;
+        channel_set_version(p->context.channel, p->version);
+        ovirt_reports_set_version(p->reports, p->version);
+        ovirt_reports_refresh(p->reports);
+        /* The host that asks may be a new one. */
+        ovirt_heartbeat_forget(&p->heartbeat);
+}
+
+void ovirt_protocol_set_version(OvirtProtocol *p, int64_t version) {
+        unsigned v = (unsigned) CLAMP(version, 0, (int64_t) OVIRT_API_VERSION_MAX);
+
+        if (v == p->version)
+                return;
+        log_full(LOG_INFO, 0, port_path(p->context.port), "api-version",
+                 "Agreed on version %u of the protocol", v);
+        p->version = v;
+        ovirt_protocol_refresh(p, true);
+}
+
+void ovirt_protocol_echo(OvirtProtocol *p, JsonObject *members) {
+        _cleanup_free_ char *line = ovirt_encode_echo(members);
+
+        (void) port_write(p->context.port, line, strlen(line)); /* the port flushes after input */
+}
+
+void ovirt_protocol_send_cpus(OvirtProtocol *p) {
+        ovirt_reports_send_cpus(p->reports);
+}
+
+static void bad_line(OvirtProtocol *p, const char *why) {
+        unsigned suppressed;
+
+        if (rate_limit(&p->bad_line_limit, &suppressed))
+                log_full(LOG_WARNING, 0, port_path(p->context.port), NULL,
+                         "Ignoring a line of the host's: %s (%u more before)", why, suppressed);
+}
+
+/* Says why a command was not carried out: its name, cleaned, and never its members. */
+static void refused(OvirtProtocol *p, const char *name, int error) {
+        _cleanup_free_ char *clean = g_strndup(name, 64);
+        unsigned suppressed;
+
+        if (!rate_limit(&p->command_limit, &suppressed))
+                return;
+        for (char *c = clean; *c; c++)
+                if (!g_ascii_isgraph(*c))
+                        *c = '?';
+        log_full(error == -EOPNOTSUPP ? LOG_NOTICE : LOG_WARNING, 0, port_path(p->context.port), clean,
+                 "Ignoring the host's command \"%s\": %s (%u more before)", clean,
+                 error == -ENOENT       ? "there is no such command"
+                 : error == -EOPNOTSUPP ? "this version cannot do it"
+                                        : "its members are not what it needs",
+                 suppressed);
+}
+
+static void on_line(const char *line, size_t n, void *userdata) {
+        _cleanup_(ovirt_message_freep) OvirtMessage *m = NULL;
+        OvirtProtocol *p = userdata;
+        int r;
+
+        if (!line) {
+                bad_line(p, "it is too long");
+                return;
+        }
+        if (n == 0)
+                return;
+        r = ovirt_message_parse(line, n, &m);
+        if (r < 0) {
+                bad_line(p, r == -EPROTO ? "it has no name" : "it is no JSON object");
+                return;
+        }
+        if (log_is_debug())
+                log_full(LOG_DEBUG, 0, port_path(p->context.port), m->name, "Received %s", m->name);
+        r = ovirt_command_run(p, m);
+        if (r < 0)
+                refused(p, m->name, r);
+}
+
+static int on_beat(sd_event_source *source, uint64_t usec, void *userdata) {
+        OvirtProtocol *p = userdata;
+        uint64_t rate = p->context.config->heart_beat_rate * USEC_PER_SEC, now;
+        int r;
+
+        (void) sd_event_now(p->context.services->event, CLOCK_MONOTONIC, &now);
+        port_check(p->context.port);
+
+        /* A host that does not read gets the next one: an old figure is worth nothing. */
+        if (port_is_connected(p->context.port) && !port_is_congested(p->context.port)) {
+                send(p, "heartbeat", ovirt_heartbeat(&p->heartbeat, p->root_fd, now));
+                channel_beat(p->context.channel);
+                ovirt_reports_tick(p->reports, now);
+        }
+
+        r = sd_event_source_set_time(source, now + (p->heartbeat.sent == 1 ? SECOND_BEAT_USEC : rate));
+        if (r < 0)
+                return log_error_errno(r, "Cannot set the time of the next heartbeat: %m");
+        return 0;
+}
+
+static void protocol_link_changed(void *self, bool host_present) {
+        OvirtProtocol *p = self;
+        uint64_t now;
+
+        line_buffer_reset(p->lines);
+        channel_set_link(p->context.channel, port_path(p->context.port), host_present);
+        ovirt_reports_link_changed(p->reports, host_present);
+        ovirt_heartbeat_forget(&p->heartbeat);
+        if (host_present && p->heartbeat.sent == 0) {
+                (void) sd_event_now(p->context.services->event, CLOCK_MONOTONIC, &now);
+                (void) sd_event_source_set_time(p->beat_source, now + FIRST_BEAT_USEC);
+        }
+}
+
+static void protocol_input(void *self, const uint8_t *data, size_t n) {
+        OvirtProtocol *p = self;
+
+        line_buffer_push(p->lines, (const char *) data, n);
+}
+
+static void protocol_drained(void *self) {
+        ovirt_reports_drained(((OvirtProtocol *) self)->reports);
+}
+
+static void protocol_guest_changed(void *self, unsigned changes) {
+        ovirt_reports_guest_changed(((OvirtProtocol *) self)->reports, changes);
+}
+
+static void protocol_refresh(void *self) {
+        ovirt_protocol_refresh(self, true);
+}
+
+/* Hosts tell a guest that shuts down from one that crashed by this being the last message. */
+static void protocol_stop(void *self) {
+        OvirtProtocol *p = self;
+
+        p->beat_source = sd_event_source_disable_unref(p->beat_source);
+        p->reports = ovirt_reports_free(p->reports);
+        send(p, "session-shutdown", ovirt_encode_event("session-shutdown"));
+}
+
+static void *protocol_free(void *self) {
+        OvirtProtocol *p = self;
+
+        if (!p)
+                return NULL;
+        (void) sd_event_source_disable_unref(p->beat_source);
+        ovirt_reports_free(p->reports);
+        line_buffer_free(p->lines);
+        safe_close(p->root_fd);
+        g_free(p);
+        return NULL;
+}
+
+static int protocol_new(void **ret, const ProtocolContext *context) {
+        OvirtProtocol *p = g_new0(OvirtProtocol, 1);
+        uint64_t now;
+        int r;
+
+        p->context = *context;
+        p->bad_line_limit = p->command_limit = (RateLimit){.interval_usec = 10 * USEC_PER_SEC, .burst = 5};
+        p->lines = line_buffer_new(OVIRT_LINE_IN_MAX, on_line, p);
+        p->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = p->root_fd < 0 ? -errno : ovirt_reports_new(&p->reports, context);
+        if (r >= 0)
+                r = sd_event_now(context->services->event, CLOCK_MONOTONIC, &now);
+        if (r >= 0)
+                r = sd_event_add_time(context->services->event, &p->beat_source, CLOCK_MONOTONIC,
+                                      now + context->config->heart_beat_rate * USEC_PER_SEC, BEAT_SLACK_USEC,
+                                      on_beat, p);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(p->beat_source, SD_EVENT_ON);
+        if (r >= 0)
+                r = sd_event_source_set_priority(p->beat_source, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r < 0) {
+                protocol_free(p);
+                return r;
+        }
+        *ret = p;
+        return 0;
+}
+
+static int protocol_collect(const char *name, const Config *config, char **ret) {
+        for (size_t i = 0; i < _OVIRT_REPORT_MAX; i++)
+                if (g_str_equal(name, ovirt_report_names[i])) {
+                        _cleanup_close_ int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+                        return ovirt_collect((OvirtReport) i, config, root_fd, OVIRT_COLLECT_MAY_BLOCK, ret);
+                }
+        return -ENOENT;
+}
+
+const ProtocolOps ovirt_protocol_ops = {
+        .name = "vdsm",
+        .port_names = (const char *const[]){"ovirt-guest-agent.0", "com.redhat.rhevm.vdsm", NULL},
+        /* Two of the longest lines: one on its way, one behind it. */
+        .queue_max = 2 * (OVIRT_LINE_OUT_MAX + 1),
+        .new = protocol_new,
+        .free = protocol_free,
+        .link_changed = protocol_link_changed,
+        .input = protocol_input,
+        .drained = protocol_drained,
+        .guest_changed = protocol_guest_changed,
+        .refresh = protocol_refresh,
+        .stop = protocol_stop,
+        .collect = protocol_collect,
+        .report_names = ovirt_report_names,
+};
