@@ -23,11 +23,12 @@ static void guest_interface_free(void *p) {
         g_free(i);
 }
 
+/* @ll may be NULL. */
 static char *mac_to_string(const struct sockaddr_ll *ll) {
         static const uint8_t none[6] = {};
         const uint8_t *a = ll->sll_addr;
 
-        if (ll->sll_hatype != ARPHRD_ETHER || ll->sll_halen != sizeof(none) ||
+        if (!ll || ll->sll_hatype != ARPHRD_ETHER || ll->sll_halen != sizeof(none) ||
             memcmp(a, none, sizeof(none)) == 0)
                 return g_strdup("");
         return g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -56,11 +57,11 @@ int guest_network_read(const char *const *ignored, GPtrArray **ret) {
         if (getifaddrs(&all) < 0)
                 return -errno;
 
-        /* The links first: each has one entry of its own kind. */
+        /* The links first: each has an entry of its own, without an address where it has none (tunnels). */
         for (struct ifaddrs *a = all; a; a = a->ifa_next) {
                 GuestInterface *i;
 
-                if (!a->ifa_addr || a->ifa_addr->sa_family != AF_PACKET)
+                if (a->ifa_addr && a->ifa_addr->sa_family != AF_PACKET)
                         continue;
                 if (!(a->ifa_flags & IFF_UP) || (a->ifa_flags & IFF_LOOPBACK))
                         continue;
