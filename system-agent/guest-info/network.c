@@ -26,11 +26,12 @@ static void guest_interface_free(void *p) {
 /* @ll may be NULL. */
 static char *mac_to_string(const struct sockaddr_ll *ll) {
         static const uint8_t none[6] = {};
-        const uint8_t *a = ll->sll_addr;
+        const uint8_t *a;
 
         if (!ll || ll->sll_hatype != ARPHRD_ETHER || ll->sll_halen != sizeof(none) ||
-            memcmp(a, none, sizeof(none)) == 0)
+            memcmp(ll->sll_addr, none, sizeof(none)) == 0)
                 return g_strdup("");
+        a = ll->sll_addr;
         return g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

@@ -14,6 +14,7 @@
 
 /* More disks than an engine attaches; bounds the one part of a line that is no list. */
 #define DISKS_MAX 1024
+#define SERIAL_MAX 256
 
 /* XML 1.1's restricted characters and the non-characters: host statistics end in XML. */
 static bool is_forbidden(gunichar c) {
@@ -221,8 +222,11 @@ char *ovirt_encode_disks_usage(const GPtrArray *filesystems, const GPtrArray *di
         for (guint i = 0; i < disks->len && i < DISKS_MAX; i++) {
                 const GuestDisk *d = disks->pdata[i];
                 _cleanup_free_ char *copy = NULL;
-                JsonObject *e = json_object_new();
+                JsonObject *e;
 
+                if (strlen(d->serial) > SERIAL_MAX)
+                        continue;
+                e = json_object_new();
                 set_string(e, "name", d->node);
                 json_object_set_object_member(mapping, filter(d->serial, &copy), e);
         }
