@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,14 +18,18 @@ int open_below(int root_fd, const char *path, int flags) {
                 .flags = (uint64_t) (flags | O_CLOEXEC),
                 .resolve = RESOLVE_IN_ROOT,
         };
+        static bool have_openat2 = true;
         long fd;
 
-        fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-        if (fd < 0 && errno == ENOSYS) {
-                /* An emulator. For "/", the root of every agent, openat() says the same. */
-                path += strspn(path, "/");
-                fd = openat(root_fd, *path ? path : ".", flags | O_CLOEXEC);
+        if (have_openat2) {
+                fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+                if (fd >= 0 || errno != ENOSYS)
+                        return fd < 0 ? -errno : (int) fd;
+                have_openat2 = false;
         }
+        /* Valgrind, or another emulator. For "/", the root of every agent, openat() says the same. */
+        path += strspn(path, "/");
+        fd = openat(root_fd, *path ? path : ".", flags | O_CLOEXEC);
         return fd < 0 ? -errno : (int) fd;
 }
 
