@@ -97,6 +97,9 @@ class Container:
             raise AssertionError(f"{' '.join(argv)} in the guest: {done.returncode}\n{done.stdout[-3000:]}")
         return Result(done.stdout, done.returncode)
 
+    def running(self):
+        return self.nspawn is not None and self.nspawn.poll() is None
+
     def interact(self):
         """A shell in the guest for a person at the terminal."""
         return subprocess.run(["nsenter", "-t", str(self._leader()), "-a", "--", "/bin/bash", "-l"]).returncode

@@ -162,6 +162,9 @@ class VM:
             self.qemu = None
         shutil.rmtree(self.run_dir, ignore_errors=True)
 
+    def running(self):
+        return self.qemu is not None and self.qemu.poll() is None
+
     @property
     def qmp(self):
         return self._qmp
@@ -243,6 +246,10 @@ class VM:
             f.truncate(size)
         self.qmp("blockdev-add", driver="file", filename=str(path), node_name=ident)
         self.qmp("device_add", driver="virtio-blk-pci", id=f"{ident}-dev", drive=ident, serial=serial)
+
+    def remove_disk(self, ident):
+        self.remove_device(f"{ident}-dev")
+        self.qmp("blockdev-del", node_name=ident)
 
     def remove_device(self, ident):
         self.qmp("device_del", id=ident)

@@ -3,18 +3,24 @@
 import json
 
 import pytest
-from helpers import AT_ONCE
+from helpers import AT_ONCE, UNIT
+from hostconsole import Host
 
 pytestmark = pytest.mark.usefixtures("clean_journal")
 
 
-@pytest.fixture
-def report(host):
-    """The latest message of each name, from one complete refresh."""
-    host.send("refresh")
-    host.expect("refresh-set", within=5)
-    host.expect("heartbeat", within=7)
-    return {m.name: m for m in host.messages()}
+@pytest.fixture(scope="module")
+def report(guest):
+    """The latest message of each name, from the agent's start to a complete refresh and a heartbeat."""
+    with Host.connect_to(guest.port) as host:
+        host.wait_connected()
+        guest.run("systemctl", "restart", UNIT)
+        host.expect("refresh-set", version=3, within=20)
+        host.expect("number-of-cpus", within=5)
+        host.send("refresh")
+        host.expect("refresh-set", version=3, within=5)
+        host.expect("heartbeat", within=7)
+        return {m.name: m for m in host.messages()}
 
 
 def test_host_name(guest, report):
@@ -46,10 +52,10 @@ def test_time_zone(guest, report):
     assert report["timezone"]["offset"] == minutes
 
 
-def test_processors(guest, host, report):
+def test_processors(guest, report):
     online = guest.run("cat", "/sys/devices/system/cpu/online").strip()
     count = sum(int(b or a) - int(a) + 1 for a, _, b in (r.partition("-") for r in online.split(",")))
-    assert [m["count"] for m in host.messages("number-of-cpus")][-1:] == [count]
+    assert report["number-of-cpus"]["count"] == count
 
 
 def test_memory(guest, report):

@@ -24,7 +24,7 @@ def test_disk_plugged_named_and_unplugged(guest, host):
     seen = host.expect("disks-usage", mapping=lambda m: serial in m, within=10)
     assert seen["mapping"][serial] == {"name": guest.run("readlink", "-f", f"/dev/disk/by-id/virtio-{serial}").strip()}
     assert node.startswith("/dev/")
-    guest.remove_device("data-dev")
+    guest.remove_disk("data")
     host.expect("disks-usage", mapping=lambda m: serial not in m, within=10)
 
 
@@ -57,8 +57,12 @@ def test_network_card(guest, host):
 def test_network_card_plugged_and_unplugged(guest, host):
     guest.qmp("netdev_add", type="user", id="net1", restrict=True)
     guest.qmp("device_add", driver="virtio-net-pci", id="nic1", netdev="net1", mac="52:54:00:00:00:99")
-    name = until(lambda: guest.run("sh", "-c", "grep -l 52:54:00:00:00:99 /sys/class/net/*/address | cut -d/ -f5",
-                                   check=False).strip(), 10, "the card appears")
+
+    def find():
+        return guest.run("sh", "-c", "grep -sl 52:54:00:00:00:99 /sys/class/net/*/address | cut -d/ -f5").strip()
+    until(find, 10, "the card appears")
+    guest.run("udevadm", "settle")       # udev gives it another name
+    name = find()
     guest.run("ip", "link", "set", name, "up")
     host.expect("network-interfaces", within=AT_ONCE,
                 interfaces=lambda i: "52:54:00:00:00:99" in [n["hw"] for n in i])

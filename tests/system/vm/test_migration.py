@@ -2,7 +2,7 @@
 """The machine moves, or its host changes: the agent's version and its place in the stream stay right."""
 import pytest
 from bed import RUN
-from helpers import pid_of_agent
+from helpers import errors, pid_of_agent
 from hostconsole import Host
 
 pytestmark = pytest.mark.usefixtures("clean_journal")
@@ -24,6 +24,7 @@ def test_migration_to_another_host(guest, host):
             assert pid_of_agent(moved) == pid
             # Nothing was to be negotiated, so nothing is sent twice.
             destination.expect_none("session-startup", 3)
+            assert not errors(moved)
     finally:
         moved.stop()
 
