@@ -237,10 +237,12 @@ static void device_open_failed(Device *d, const char *path, int error) {
                 return; /* the watch will tell */
 
         if (error == -EBUSY && !d->said_error) {
+                /* Whoever it is may be out of our sight: an old agent has a user of its own. */
                 _cleanup_free_ char *holder = port_device_holder(path);
 
-                log_full(LOG_WARNING, error, d->name, NULL, "Port %s is in use by %s; waiting for it", path,
-                         holder ?: "another process");
+                log_full(LOG_WARNING, error, d->name, NULL,
+                         "Port %s is in use by %s; waiting for it (\"fuser %s\" tells who has it)", path,
+                         holder ?: "another process, perhaps an old guest agent", path);
         } else if (!d->said_error && error != -ECONNREFUSED && error != -EAGAIN)
                 log_full(LOG_WARNING, error, d->name, NULL, "Cannot open port %s, will try again: %m", path);
         else
