@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest-info/disks.h"
+#include "test-namespace.h"
 #include "test-tree.h"
 
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 
@@ -146,21 +146,6 @@ static void test_not_there(void) {
 }
 
 /* Real mounts, in a namespace of our own. */
-static bool enter_namespace(void) {
-        g_autofree char *map = g_strdup_printf("0 %u 1", getuid());
-
-        if (unshare(CLONE_NEWNS) < 0) {
-                if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-                        return false;
-                int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-                bool good = fd >= 0 && write(fd, map, strlen(map)) == (ssize_t) strlen(map);
-                safe_close(fd);
-                if (!good)
-                        return false;
-        }
-        return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-}
-
 static void test_real(void) {
         static const char *const no_types[] = {NULL};
         _cleanup_tree_ Tree t = tree_new();
@@ -175,17 +160,18 @@ static void test_real(void) {
         tree_mkdir(&t, "c");
         tree_mkdir(&t, "covered");
         tree_write(&t, "file", "");
-        if (!enter_namespace() || mount("tmpfs", space, "tmpfs", 0, "size=1m") < 0) {
+        if (!enter_namespace(CLONE_NEWNS) || mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("tmpfs", space, "tmpfs", 0, "size=1m") < 0) {
                 g_test_skip("no mount namespace for this user");
                 return;
         }
         root = open("/", O_PATH | O_CLOEXEC); /* in the new namespace */
         g_assert_cmpint(mkdir(under, 0755), ==, 0);
         tree_write(&t, "a b/under/file", "0123456789");
-        g_assert_cmpint(mount(under, bind, NULL, MS_BIND, NULL), ==, 0);
+        g_assert_cmpint(mount(under, bind, "", MS_BIND, NULL), ==, 0);
         {
                 g_autofree char *inner = tree_path(&t, "a b/under/file");
-                g_assert_cmpint(mount(inner, file, NULL, MS_BIND, NULL), ==, 0);
+                g_assert_cmpint(mount(inner, file, "", MS_BIND, NULL), ==, 0);
         }
         g_assert_cmpint(mount("tmpfs", covered, "tmpfs", 0, "size=2m"), ==, 0);
         g_assert_cmpint(mount("tmpfs", covered, "tmpfs", 0, "size=4m"), ==, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest-info/hostname.h"
+#include "test-namespace.h"
 #include "test-tree.h"
 
-#include <sched.h>
 #include <sys/wait.h>
 
 static void test_node_name(void) {
@@ -23,7 +23,7 @@ static void test_no_name(void) {
                 static const char *const names[] = {"", "(none)"};
                 char *name;
 
-                if (unshare(CLONE_NEWUTS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWUTS) < 0)
+                if (!enter_namespace(CLONE_NEWUTS))
                         _exit(77);
                 for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
                         if (sethostname(names[i], strlen(names[i])) < 0)

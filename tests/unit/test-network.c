@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest-info/network.h"
-#include "test-tree.h"
-
-#include <sched.h>
+#include "test-namespace.h"
 
 static bool have_namespace;
 
@@ -11,21 +9,6 @@ static bool ip(const char *arguments) {
         int status;
 
         return g_spawn_command_line_sync(command, NULL, NULL, &status, NULL) && status == 0;
-}
-
-/* A network namespace of our own, in a user namespace if we are not root. */
-static bool enter_namespace(void) {
-        g_autofree char *map = g_strdup_printf("0 %u 1", getuid());
-
-        if (unshare(CLONE_NEWNET) == 0)
-                return true;
-        if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-                return false;
-        /* Not g_file_set_contents(), which makes a new file. */
-        int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-        bool good = fd >= 0 && write(fd, map, strlen(map)) == (ssize_t) strlen(map);
-        safe_close(fd);
-        return good;
 }
 
 static char *describe(const char *const *ignored) {
@@ -158,7 +141,7 @@ static void test_many(void) {
 
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
-        have_namespace = enter_namespace();
+        have_namespace = enter_namespace(CLONE_NEWNET);
         g_test_add_func("/network/namespace", test_namespace);
         g_test_add_func("/network/tunnels", test_tunnels);
         g_test_add_func("/network/many", test_many);
