@@ -357,7 +357,6 @@ static char *zone_from_clock(int root_fd) {
 }
 
 int guest_timezone_read(int root_fd, GuestTimezone **ret) {
-        char *(*const sources[])(int) = {zone_from_link, zone_from_timezone, zone_from_clock};
         _cleanup_free_ char *data = NULL, *zone = NULL;
         int minutes = 0, r;
         GuestTimezone *z;
@@ -369,8 +368,11 @@ int guest_timezone_read(int root_fd, GuestTimezone **ret) {
         if (r < 0 && r != -ENOENT)
                 return r;
 
-        for (size_t i = 0; i < G_N_ELEMENTS(sources) && !zone; i++)
-                zone = sources[i](root_fd);
+        zone = zone_from_link(root_fd);
+        if (!zone)
+                zone = zone_from_timezone(root_fd);
+        if (!zone)
+                zone = zone_from_clock(root_fd);
 
         z = g_new(GuestTimezone, 1);
         *z = (GuestTimezone){
