@@ -81,24 +81,26 @@ static char *generate(JsonObject *o, size_t *ret_n) {
 
 /* Consumes @o. Shortens its array @list, if it has one, while the line is too long. */
 static char *finish_list(JsonObject *o, const char *list) {
-        g_autoptr(JsonObject) owned = o;
+        char *line;
+        size_t n;
 
-        for (;;) {
-                size_t n;
-                _cleanup_free_ char *line = generate(o, &n);
+        for (line = generate(o, &n); n - 1 > OVIRT_LINE_OUT_MAX; line = generate(o, &n)) {
                 JsonArray *all = list ? json_object_get_array_member(o, list) : NULL;
                 guint length = all ? json_array_get_length(all) : 0;
-
-                if (n - 1 <= OVIRT_LINE_OUT_MAX || length == 0)
-                        return TAKE_PTR(line);
-
                 /* Elements differ in size: keep a little less than the share that fits, and look again. */
                 guint keep = (guint) (0.98 * length * OVIRT_LINE_OUT_MAX / (double) n);
-                JsonArray *some = json_array_sized_new(keep);
+                JsonArray *some;
+
+                if (length == 0)
+                        break;
+                some = json_array_sized_new(keep);
                 for (guint i = 0; i < MIN(keep, length - 1); i++)
                         json_array_add_element(some, json_array_dup_element(all, i));
                 json_object_set_array_member(o, list, some);
+                g_free(line);
         }
+        json_object_unref(o);
+        return line;
 }
 
 static char *finish(JsonObject *o) {

@@ -38,12 +38,12 @@ struct OvirtProtocol {
         RateLimit bad_line_limit, command_limit;
 };
 
+/* Consumes @line. */
 static void send(OvirtProtocol *p, const char *name, char *line) {
-        _cleanup_free_ char *owned = line;
-
         if (port_write(p->context.port, line, strlen(line)) >= 0)
                 log_debug("Sending %s", name);
         port_flush(p->context.port);
+        g_free(line);
 }
 
 void ovirt_protocol_refresh(OvirtProtocol *p, bool host_knows_versions) {

@@ -297,7 +297,8 @@ static void begin_set(OvirtReports *r, const OvirtReport *set) {
         for (const OvirtReport *id = set; *id != _OVIRT_REPORT_MAX; id++) {
                 Report *report = &r->reports[*id];
 
-                report->fresh = (*id == OVIRT_APPLICATIONS || *id == OVIRT_FQDN) && report->line && report->fresh;
+                report->fresh =
+                        (*id == OVIRT_APPLICATIONS || *id == OVIRT_FQDN) && report->line && report->fresh;
                 report->wanted = true;
                 report->sent = false;
         }
