@@ -2,7 +2,6 @@
 #include "port-device.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
@@ -77,43 +76,6 @@ int port_device_open(const char *path, bool *ret_socket) {
                         return -errno;
         }
         return TAKE_FD(fd);
-}
-
-/* Whether the process @pid has the device node @node open. Compares names: stat() on somebody else's file
- * may wait for a dead file server. */
-static bool process_holds(const char *pid, const char *node) {
-        _cleanup_free_ char *path = g_build_filename("/proc", pid, "fd", NULL);
-        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-        const char *entry;
-
-        while (dir && (entry = g_dir_read_name(dir))) {
-                _cleanup_free_ char *link = g_build_filename(path, entry, NULL);
-                _cleanup_free_ char *target = g_file_read_link(link, NULL);
-
-                if (target && g_str_equal(target, node))
-                        return true;
-        }
-        return false;
-}
-
-char *port_device_holder(const char *path) {
-        char *node = realpath(path, NULL); /* the C library's memory */
-        g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
-        char *holder = NULL;
-        const char *pid;
-
-        while (node && dir && !holder && (pid = g_dir_read_name(dir))) {
-                _cleanup_free_ char *file = NULL, *comm = NULL;
-
-                if (!g_ascii_isdigit(pid[0]) || !process_holds(pid, node))
-                        continue;
-                file = g_build_filename("/proc", pid, "comm", NULL);
-                if (!g_file_get_contents(file, &comm, NULL, NULL))
-                        comm = g_strdup("?");
-                holder = g_strdup_printf("process %s (%s)", pid, g_strstrip(comm));
-        }
-        free(node);
-        return holder;
 }
 
 struct PortDeviceWatch {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Where a port's device is, how to open it, who holds it, and when to look again. No state of a link. */
+/* Where a port's device is, how to open it, and when to look again. No state of a link. */
 
 #include <stdbool.h>
 
@@ -19,9 +19,6 @@ int port_device_find(const char *prefix, const char *name, char **ret);
 /* Opens the device, terminal or UNIX stream socket at @path without blocking; a terminal is made raw. Sets
  * *ret_socket. Returns a descriptor, or -ENOENT, -EBUSY (another process has it), -ECONNREFUSED, ... */
 int port_device_open(const char *path, bool *ret_socket);
-
-/* Says which process holds the device at @path, e.g. "process 312 (qemu-ga)"; NULL if it cannot be told. */
-char *port_device_holder(const char *path);
 
 /* Calls @changed after something that may be a port's device has appeared. */
 typedef struct PortDeviceWatch PortDeviceWatch;

@@ -233,21 +233,23 @@ static int find(Device *d, char **ret) {
 }
 
 static void device_open_failed(Device *d, const char *path, int error) {
+        /* A socket without a listener is a host that is away. */
+        bool expected = error == -ECONNREFUSED || error == -EAGAIN;
+
         if (error == -ENOENT)
                 return; /* the watch will tell */
 
-        if (error == -EBUSY && !d->said_error) {
-                /* Whoever it is may be out of our sight: an old agent has a user of its own. */
-                _cleanup_free_ char *holder = port_device_holder(path);
-
-                log_full(LOG_WARNING, error, d->name, NULL,
-                         "Port %s is in use by %s; waiting for it (\"fuser %s\" tells who has it)", path,
-                         holder ?: "another process, perhaps an old guest agent", path);
-        } else if (!d->said_error && error != -ECONNREFUSED && error != -EAGAIN)
-                log_full(LOG_WARNING, error, d->name, NULL, "Cannot open port %s, will try again: %m", path);
-        else
+        if (expected || d->said_error)
                 log_debug("Cannot open port %s, will try again: %s", path, g_strerror(-error));
-        d->said_error = true;
+        else if (error == -EBUSY)
+                /* The service does not see other processes, so it cannot look for the one. */
+                log_full(LOG_WARNING, error, d->name, NULL,
+                         "Port %s is in use by another process, perhaps an old guest agent; waiting for it "
+                         "(\"fuser %s\" tells which)",
+                         path, path);
+        else
+                log_full(LOG_WARNING, error, d->name, NULL, "Cannot open port %s, will try again: %m", path);
+        d->said_error = d->said_error || !expected;
         device_retry(d);
 }
 
