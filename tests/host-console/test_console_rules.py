@@ -172,7 +172,7 @@ def test_bad_line(agreed, bad, rule, cost):
 
 
 GOOD = [
-    (line("heartbeat", **{"memory-stat": ...}), "memory", {"free_ram": 1621}),
+    (line("heartbeat", **{"memory-stat": ...}), "memory.free_ram", 1621),
     (b'{"__name__":"host-name","name":"a\\tb\\u0085"}\r\n', "host_name", "a\tb\u0085"),
     (b'{"__name__":"host-name","name":"\\ud83d\\ude00"}\n', "host_name", "\U0001f600"),
     (line("timezone", offset=-(2**31), zone=""), "timezone", {"zone": "", "offset": -(2**31)}),

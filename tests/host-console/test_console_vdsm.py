@@ -325,6 +325,14 @@ def test_up_with_the_first_heartbeat(conversation):
     assert c.vdsm.view["status"] == "Up"
 
 
+def test_memory_members_stay_until_told_anew(agreed):
+    message = TALK.heartbeat(3, free=99)
+    del message["memory-stat"]
+    agreed.guest(message)
+    assert (agreed.vdsm.view["memory.free_ram"], agreed.vdsm.view["memory.mem_total"]) == (99, 4046220)
+    assert agreed.rules() == []
+
+
 @pytest.mark.parametrize(("name", "session"), [("session-logon", "UserLoggedOn"), ("session-lock", "Locked"),
                                                ("session-unlock", "Active"), ("session-logoff", "LoggedOff")])
 def test_sessions(agreed, name, session):

@@ -84,6 +84,15 @@ def help_text(name=""):
     return [f"{c.usage:{width}}  {c.help}" for c in TABLE.values()]
 
 
+def usage_columns(width):
+    """All usages side by side, for a small screen."""
+    usages = [c.usage for c in TABLE.values()]
+    cell = max(map(len, usages)) + 2
+    columns = max(1, width // cell)
+    rows = -(-len(usages) // columns)
+    return ["".join(f"{u:{cell}}" for u in usages[row::rows]) for row in range(rows)]
+
+
 def _counted(command, args):
     words = re.findall(r"\[[^\]]*\]|\S+", command.usage)[1:]
     least = sum(not w.startswith("[") for w in words)
@@ -234,9 +243,9 @@ TABLE = {c.name: c for c in (
     Command("pause", "pause", "stay connected, but stop reading", _console("pause")),
     Command("resume", "resume", "read again", _console("resume")),
     Command("wait", "wait SECONDS", "let time pass", _wait),
-    Command("expect", "expect WHAT [MEMBER=VALUE]... [within S]", "wait until something is seen, or fail",
+    Command("expect", "expect WHAT [CONDITION]... [within S]", "wait for a message; CONDITION is MEMBER=VALUE, or with != < > <= >= ~",
             lambda text: Action("console", "expect", [text]), rest=True),
-    Command("expect-none", "expect-none WHAT [MEMBER=VALUE]... [for S]", "fail if something is seen",
+    Command("expect-none", "expect-none WHAT [CONDITION]... [for S]", "fail if a message is seen",
             lambda text: Action("console", "expect-none", [text]), rest=True),
     Command("skip", "skip", "forget what was seen so far: expect looks only at what comes", _console("skip")),
     Command("help", "help [COMMAND]", "this list, or one command", _help),

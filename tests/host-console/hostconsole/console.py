@@ -66,11 +66,14 @@ class Console:
         elif name == "wait":
             self.wait(args[0])
         elif name == "help":
-            self.show(commands.help_text(args[0]))
+            self.show_help(args[0])
         elif name == "view":
             self.show_view()
         elif name == "log":
             self.show_log(args[0])
+
+    def show_help(self, name):
+        self.show(commands.help_text(name))
 
     def event_text(self, event):
         """The event as its line, or None where it is not shown."""

@@ -168,7 +168,10 @@ def _compare(actual, operator, wanted):
         return actual is not None and re.search(str(wanted), actual if isinstance(actual, str) else compact(actual))
     # A bare 3 also means the string "3": the message's own check has judged the type.
     if isinstance(actual, str) and not isinstance(wanted, (str, list, dict)):
-        actual, wanted = (float(actual), wanted) if _numeric(actual) else (actual, compact(wanted))
+        if _numeric(actual):
+            actual = float(actual)
+        else:
+            return operator == "!=" or (operator == "=" and actual == compact(wanted))
     elif isinstance(actual, bool) != isinstance(wanted, bool):
         return operator == "!="
     if operator == "=":

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import socket
+import stat
 import time
 import tty
 
@@ -236,12 +237,12 @@ class PtyLink(Link):
 
 def _remove_stale(path):
     """Remove a socket that nobody listens on any more, nothing else."""
+    if not stat.S_ISSOCK(os.stat(path).st_mode):
+        raise OSError(errno.EEXIST, "it exists and is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
         try:
             s.connect(path)
         except ConnectionRefusedError:
             os.unlink(path)
             return
-        except OSError as e:
-            raise OSError(e.errno, "it exists and is not a socket") from e
     raise OSError(errno.EADDRINUSE, "somebody listens there already")

@@ -121,7 +121,7 @@ class Table:
             line = [("label", f" {label if index == 0 else '':{LABEL - 1}}"), *row]
             if index == 0 and changed is not None:
                 line += [("", " " * (self._room - used)), ("dim", f"{age(self._host.now - changed):>{AGE}}")]
-            yield line
+            yield fit(line, self._width)
 
     def _sections(self):
         return [

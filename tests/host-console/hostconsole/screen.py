@@ -180,11 +180,18 @@ class ScreenConsole(Console):
             if result:
                 self.host.note(f"ok: {'no ' if expectation.negative else ''}{expectation}")
             else:
-                for line in expectation.failure(self.host.log, self.host.view):
-                    self.host.note(line)
+                # What was seen instead stands above it already.
+                self.host.note(f"failed: {expectation.failure(self.host.log, self.host.view)[0].partition(';')[0]}")
 
     def show(self, lines):
         self._overlay = lines
+
+    def show_help(self, name):
+        lines = commands.help_text(name)
+        width, height = self._terminal.size
+        if len(lines) > height - 4 or max(map(len, lines)) > width - 1:
+            lines = lines if name else [*commands.usage_columns(width - 1), "", "help COMMAND says more about one"]
+        self.show(lines)
 
     def show_view(self):
         self._overlay, self._log_only = None, False

@@ -61,7 +61,8 @@ class View:
         """The (item, value) pairs that one acceptable message brings."""
         if name == "heartbeat":
             # A number that VDSM's int() takes; the others never get here.
-            yield "memory", {"free_ram": int(m["free-ram"]), **m.get("memory-stat", {})}
+            # What a heartbeat does not say stays as it was.
+            yield "memory", {**self.items["memory"], "free_ram": int(m["free-ram"]), **m.get("memory-stat", {})}
             yield "status", "Up"
         elif name in SESSIONS:
             yield "session", SESSIONS[name]
