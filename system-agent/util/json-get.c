@@ -55,9 +55,11 @@ static bool integer_from_string(const char *s, int64_t *ret) {
 
         errno = 0;
         value = g_ascii_strtoll(s, &end, 10);
-        while (end && g_ascii_isspace(*end))
+        if (errno != 0 || end == s)
+                return false;
+        while (g_ascii_isspace(*end))
                 end++;
-        if (errno != 0 || end == s || *end != 0)
+        if (*end != 0)
                 return false;
         *ret = value;
         return true;
