@@ -82,6 +82,13 @@ static bool is_installed(Slice status) {
                 slice_is(state, "triggers-pending"));
 }
 
+/* Without the epoch, as rpm's entries are: the engine takes the first number for the agent's version. */
+static Slice without_epoch(Slice version) {
+        Slice rest = version, epoch;
+
+        return slice_split(&rest, ':', &epoch) && rest.s ? rest : version;
+}
+
 static void add_dpkg(GPtrArray *found, Slice name, Slice version) {
         g_ptr_array_add(found,
                         g_strdup_printf("%.*s-%.*s", (int) name.n, name.s, (int) version.n, version.s));
@@ -89,7 +96,7 @@ static void add_dpkg(GPtrArray *found, Slice name, Slice version) {
 
 static void finish_stanza(const Slice fields[static _N_FIELDS], const char *const *patterns,
                           GPtrArray *found) {
-        Slice version = slice_strip(fields[VERSION]), provides = fields[PROVIDES], one;
+        Slice version = without_epoch(slice_strip(fields[VERSION])), provides = fields[PROVIDES], one;
 
         if (version.n == 0 || version.n >= NAME_SIZE || !is_installed(slice_strip(fields[STATUS])))
                 return;

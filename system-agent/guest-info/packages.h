@@ -6,11 +6,11 @@
 #include <glib.h>
 
 /* The installed packages of the system below @root_fd whose name matches one of the glob @patterns
- * (NULL-terminated), as "name-version" (dpkg) or "name-version-release" (rpm), sorted, each once. dpkg's
- * virtual packages count under the virtual name, as the old agent did. No database: an empty array.
- * The dpkg status file is read; for rpm the rpm command is asked, which takes its time: only for a child
- * with a deadline. Negative errno when a database is there but none can be read. A comma, which the engine
- * puts between entries, becomes '_'. Elements are char *. */
+ * (NULL-terminated), as "name-version" (dpkg, without the epoch) or "name-version-release" (rpm), sorted,
+ * each once. dpkg's virtual packages count under the virtual name, as the old agent did. No database: an
+ * empty array. The dpkg status file is read; for rpm the rpm command is asked, which takes its time: only
+ * for a child with a deadline. Negative errno when a database is there but none can be read. A comma, which
+ * the engine puts between entries, becomes '_'. Elements are char *. */
 int guest_packages_read(int root_fd, const char *const *patterns, GPtrArray **ret);
 
 /* Adds to @found what the text of dpkg's status file has installed: packages that match and virtual

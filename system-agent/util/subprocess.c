@@ -46,9 +46,10 @@ static void finish(Subprocess *s, int error) {
         s->done(error, output->str, output->len, s->userdata);
 }
 
+/* With whatever it has started itself. */
 static void kill_child(Subprocess *s) {
         if (s->pid > 0)
-                (void) kill(s->pid, SIGKILL);
+                (void) kill(-s->pid, SIGKILL);
 }
 
 /* Takes what is in the pipe. False at its end, and once the child has said too much. */
@@ -114,6 +115,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
 static void run_child(pid_t parent, int fd, SubprocessFunction function, void *userdata) {
         sigset_t none;
 
+        (void) setpgid(0, 0);
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
                 _exit(EXIT_FAILURE);
@@ -154,6 +156,7 @@ int subprocess_start(Subprocess **ret, sd_event *event, const SubprocessLimits *
         if (pid == 0)
                 run_child(parent, child_end, function, function_userdata);
         s->pid = pid;
+        (void) setpgid(pid, pid); /* whoever comes first */
 
         r = sd_event_add_child(event, &s->exit_source, pid, WEXITED, on_exit_of_child, s);
         if (r < 0)

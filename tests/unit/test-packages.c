@@ -19,7 +19,7 @@ static void test_dpkg_texts(void) {
         } cases[] = {
                 {"", ""},
                 {"\n\n\n", ""},
-                {"Package: kernel\n" INSTALLED "Version: 1:2-3\n\n", "kernel-1:2-3"},
+                {"Package: kernel\n" INSTALLED "Version: 1:2-3\n\n", "kernel-2-3"},
                 {"package: kernel\n" INSTALLED "VERSION:2\n\n", "kernel-2"},
                 {"Package: kernel\nVersion: 2\n" INSTALLED "\n", "kernel-2"},
                 {"Package: kernel\nVersion: 2\nStatus: hold ok installed\n\n", "kernel-2"},
