@@ -19,7 +19,7 @@ CONTENT = {
         "kernel-6.12.9-200.fc41", "ovirt-guest-agent-2.0.0-1", "cloud-init-24.2-1.fc41", "xorg-x11-drv-qxl-0.1.6-5",
         "qemu-guest-agent-9.1.2-1.fc41", "linux-image-6.1.0-28-amd64-6.1.119-1"]},
     "containers": {"list": [
-        {"id": "4f66ad9a0b2e", "names": ["/web"], "image": "docker.io/library/nginx:1.27", "command": "nginx",
+        {"id": "4f66ad9a0b2e", "names": ["/web"], "image": "registry.example/nginx:1.27", "command": "nginx",
          "status": "Up 3 hours"},
         {"id": "91c5e8a37d10", "names": ["/db"], "image": "postgres:17", "command": "postgres",
          "status": "Exited (0) 2 days ago"}]},

@@ -73,6 +73,14 @@ def test_every_command_has_help():
     assert len(commands.help_text()) == len(commands.TABLE)
 
 
+@pytest.mark.parametrize("width", [20, 60, 79, 200])
+def test_usages_side_by_side(width):
+    lines = commands.usage_columns(width)
+    assert all(any(c.usage in line for line in lines) for c in commands.TABLE.values())
+    assert max(map(len, lines)) <= max(width, 42)
+    assert width < 79 or len(lines) <= 14
+
+
 @pytest.mark.parametrize(("text", "words"), [
     ("lo", ["lock-screen", "log", "log-off", "login"]), ("hibernate ", ["disk", "mem"]), ("raw o", ["off", "on"]),
     ("lifecycle-event before_m", ["before_migration"]), ("lifecycle-event before_migration r f", ["failure"]),

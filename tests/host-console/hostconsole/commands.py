@@ -85,12 +85,14 @@ def help_text(name=""):
 
 
 def usage_columns(width):
-    """All usages side by side, for a small screen."""
+    """All usages side by side, in as many columns as fit, for a small screen."""
     usages = [c.usage for c in TABLE.values()]
-    cell = max(map(len, usages)) + 2
-    columns = max(1, width // cell)
-    rows = -(-len(usages) // columns)
-    return ["".join(f"{u:{cell}}" for u in usages[row::rows]) for row in range(rows)]
+    for rows in range(1, len(usages)):
+        columns = [usages[i : i + rows] for i in range(0, len(usages), rows)]
+        widths = [max(map(len, column)) + 2 for column in columns]
+        if sum(widths) <= width:
+            return ["".join(f"{u:{w}}" for u, w in zip(usages[row::rows], widths)) for row in range(rows)]
+    return usages
 
 
 def _counted(command, args):

@@ -80,7 +80,8 @@ class Table:
 
     def title(self):
         v = self._view
-        state = "connected" if v["connected"] else "waiting for the guest"
+        away = "waiting" if self._host.link.wanted else "disconnected"
+        state = "connected" if v["connected"] else away
         if self._host.link.paused:
             state += ", not reading"
         announced = v["version.announced"]
