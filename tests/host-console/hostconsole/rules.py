@@ -19,7 +19,7 @@ COSTS = {
     "order": "out of order",
 }
 
-# Every rule there is; tests/test_rules.py proves that each can fire.
+# Every rule there is; test_console_rules.py proves that each can fire.
 RULES = {
     "too-long", "empty-line", "bad-utf8", "not-json", "too-deep", "duplicate-member", "not-a-number",
     "forbidden-character", "not-object", "no-name", "unknown-name", "null", "missing-member", "wrong-type",
