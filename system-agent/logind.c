@@ -10,118 +10,85 @@
 #define LOGIN1_MANAGER "org.freedesktop.login1.Manager"
 #define LOGIN1_SEAT "org.freedesktop.login1.Seat"
 #define LOGIN1_SESSION "org.freedesktop.login1.Session"
-#define SEAT0_PATH "/org/freedesktop/login1/seat/seat0"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 
-/* More sessions than a guest has; an answer beyond that is cut. */
-#define SESSIONS_MAX 4096
+/* What users are shown of the host's message. */
+#define MESSAGE_MAX 1024
 
-typedef struct Session {
+/* A session or a seat at the login manager. */
+typedef struct Object {
         Logind *logind;
         char *id, *path;
-        /* As of the last answer; NULL before the first. */
-        char *user, *class, *seat, *state;
-        bool remote;
-        sd_bus_slot *load_slot;
-} Session;
+        sd_bus_slot *slot; /* of the question under way, or NULL */
+} Object;
 
 struct Logind {
-        void (*changed)(void *userdata);
-        void *userdata;
-
+        SessionRegistry *registry;
         sd_bus *bus;
-        GHashTable *sessions; /* by id */
-        char *active;         /* id of seat0's active session, or NULL */
-        unsigned pending;     /* answers that are still to come */
+        GHashTable *sessions, *seats; /* Object, by id */
+        unsigned pending;             /* answers that are still to come */
         bool known;
-        char *current; /* id of the session that active_user comes from, or NULL */
-        char *user;
-        sd_bus_slot *slots[5]; /* matches and the calls for lists */
-        sd_bus_slot *list_slot, *seat_slot;
+        sd_bus_slot *match_slots[6], *sessions_slot, *seats_slot;
 };
 
-static void session_free(void *p) {
-        Session *s = p;
+/* --- the questions ------------------------------------------------------------------------------------ */
 
-        if (s->load_slot) {
-                sd_bus_slot_unref(s->load_slot);
-                s->logind->pending--;
-        }
-        g_free(s->id);
-        g_free(s->path);
-        g_free(s->user);
-        g_free(s->class);
-        g_free(s->seat);
-        g_free(s->state);
-        g_free(s);
-}
-
-/* Whether somebody works, or worked, in @s at the seat. */
-static bool session_counts(const Session *s) {
-        return s && s->user && !s->remote && g_strcmp0(s->class, "user") == 0 &&
-               g_strcmp0(s->seat, "seat0") == 0 && g_strcmp0(s->state, "closing") != 0;
-}
-
-static const Session *get_session(const Logind *l, const char *id) {
-        return id ? g_hash_table_lookup(l->sessions, id) : NULL;
-}
-
-/* The active session if it is a user's. While a login screen covers it, the one that was; after a restart
- * of ours, any: the host is told "nobody" only where nobody is. */
-static const Session *choose(const Logind *l) {
-        const Session *s = get_session(l, l->active);
-        GHashTableIter i;
-        void *value;
-
-        if (session_counts(s))
-                return s;
-        s = get_session(l, l->current);
-        if (session_counts(s))
-                return s;
-        g_hash_table_iter_init(&i, l->sessions);
-        while (g_hash_table_iter_next(&i, NULL, &value))
-                if (session_counts(value))
-                        return value;
-        return NULL;
-}
-
-/* Draws the conclusion once all answers are there. */
-static void update(Logind *l) {
-        const Session *s;
-        bool news;
-
-        if (l->pending > 0)
-                return;
-        s = choose(l);
-        news = !l->known || g_strcmp0(l->user, s ? s->user : NULL) != 0;
-        l->known = true;
-        g_free(l->current);
-        l->current = s ? g_strdup(s->id) : NULL;
-        g_free(l->user);
-        l->user = s ? g_strdup(s->user) : NULL;
-        if (news)
-                l->changed(l->userdata);
-}
-
-/* An answer came, with an error or not. */
+/* An answer came, with an error or not, or is no longer wanted. */
 static void answered(Logind *l, sd_bus_slot **slot) {
+        if (!*slot)
+                return;
         *slot = sd_bus_slot_unref(*slot);
         l->pending--;
 }
 
-static int read_string(sd_bus_message *m, char **field) {
-        const char *s;
-        int r = sd_bus_message_read(m, "v", "s", &s);
+static void object_free(void *p) {
+        Object *o = p;
 
-        if (r >= 0) {
-                g_free(*field);
-                *field = g_strdup(s);
-        }
-        return r;
+        answered(o->logind, &o->slot);
+        g_free(o->id);
+        g_free(o->path);
+        g_free(o);
 }
 
-/* Enters the array of properties, and reads those we care for. */
-static int session_read(Session *s, sd_bus_message *m) {
+/* Draws the conclusion once all answers are there. */
+static void conclude(Logind *l) {
+        if (l->pending > 0)
+                return;
+        l->known = true;
+        session_registry_commit(l->registry);
+}
+
+/* Reads the value of the property called @name, if we care for it. */
+static int read_property(sd_bus_message *m, const char *name, SessionFacts *f) {
+        int r, b = 0;
+
+        if (g_str_equal(name, "Name"))
+                return sd_bus_message_read(m, "v", "s", &f->user);
+        if (g_str_equal(name, "Class"))
+                return sd_bus_message_read(m, "v", "s", &f->class);
+        if (g_str_equal(name, "State"))
+                return sd_bus_message_read(m, "v", "s", &f->state);
+        if (g_str_equal(name, "Type"))
+                return sd_bus_message_read(m, "v", "s", &f->type);
+        if (g_str_equal(name, "Seat"))
+                return sd_bus_message_read(m, "v", "(so)", &f->seat, NULL);
+        if (g_str_equal(name, "User"))
+                return sd_bus_message_read(m, "v", "(uo)", &f->uid, NULL);
+        if (g_str_equal(name, "Remote")) {
+                r = sd_bus_message_read(m, "v", "b", &b);
+                f->remote = b;
+                return r;
+        }
+        if (g_str_equal(name, "LockedHint")) {
+                r = sd_bus_message_read(m, "v", "b", &b);
+                f->locked_hint = b;
+                return r;
+        }
+        return sd_bus_message_skip(m, "v");
+}
+
+/* Reads an array of properties. The strings of *ret are the message's. */
+static int read_properties(sd_bus_message *m, SessionFacts *ret) {
         int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
         if (r < 0)
@@ -129,81 +96,106 @@ static int session_read(Session *s, sd_bus_message *m) {
         while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 const char *name;
 
-                r = sd_bus_message_read(m, "s", &name);
-                if (r < 0)
-                        return r;
-                if (g_str_equal(name, "Name"))
-                        r = read_string(m, &s->user);
-                else if (g_str_equal(name, "Class"))
-                        r = read_string(m, &s->class);
-                else if (g_str_equal(name, "State"))
-                        r = read_string(m, &s->state);
-                else if (g_str_equal(name, "Remote")) {
-                        int remote = 0;
-
-                        r = sd_bus_message_read(m, "v", "b", &remote);
-                        s->remote = remote;
-                } else if (g_str_equal(name, "Seat")) {
-                        const char *id;
-
-                        r = sd_bus_message_read(m, "v", "(so)", &id, NULL);
-                        if (r >= 0) {
-                                g_free(s->seat);
-                                s->seat = g_strdup(id);
-                        }
-                } else
-                        r = sd_bus_message_skip(m, "v");
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
+                if ((r = sd_bus_message_read(m, "s", &name)) < 0 || (r = read_property(m, name, ret)) < 0 ||
+                    (r = sd_bus_message_exit_container(m)) < 0)
                         return r;
         }
         return r;
 }
 
+/* Without a name or an owner it is no session. */
+static bool facts_are_complete(const SessionFacts *f) {
+        return f->user[0] != 0 && f->uid != UINT32_MAX && f->class[0] != 0;
+}
+
 static int on_session_loaded(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Session *s = userdata;
-        Logind *l = s->logind;
+        Object *o = userdata;
+        Logind *l = o->logind;
+        SessionFacts facts = {
+                .id = o->id,
+                .path = o->path,
+                .user = "",
+                .uid = UINT32_MAX,
+                .seat = "",
+                .type = "",
+                .class = "",
+                .state = "",
+        };
         int r;
 
-        answered(l, &s->load_slot);
-        r = sd_bus_message_is_method_error(m, NULL) ? -sd_bus_message_get_errno(m) : session_read(s, m);
-        if (r < 0) {
-                log_debug("Session %s: %s", s->id, g_strerror(-r));
-                g_hash_table_remove(l->sessions, s->id);
+        answered(l, &o->slot);
+        r = sd_bus_message_is_method_error(m, NULL) ? -sd_bus_message_get_errno(m)
+                                                    : read_properties(m, &facts);
+        if (r >= 0 && facts_are_complete(&facts))
+                session_registry_update(l->registry, &facts);
+        else {
+                log_debug("Session %s: %s", o->id, r < 0 ? g_strerror(-r) : "incomplete");
+                session_registry_remove(l->registry, o->id);
+                g_hash_table_remove(l->sessions, o->id);
         }
-        update(l);
+        conclude(l);
         return 0;
 }
 
-static void session_load(Session *s) {
-        Logind *l = s->logind;
+/* The id is empty where nothing is active. */
+static int on_seat_loaded(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Object *o = userdata;
+        Logind *l = o->logind;
+        const char *id = "";
+
+        answered(l, &o->slot);
+        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "v", "(so)", &id, NULL) < 0)
+                id = "";
+        session_registry_set_active(l->registry, o->id, id[0] ? id : NULL);
+        conclude(l);
+        return 0;
+}
+
+/* Asks for the object's properties; a question under way is superseded. */
+static void object_load(Object *o) {
+        Logind *l = o->logind;
         int r;
 
-        if (s->load_slot)
-                answered(l, &s->load_slot); /* superseded */
-        r = sd_bus_call_method_async(l->bus, &s->load_slot, LOGIN1, s->path, PROPERTIES, "GetAll",
-                                     on_session_loaded, s, "s", LOGIN1_SESSION);
+        answered(l, &o->slot);
+        if (g_hash_table_lookup(l->seats, o->id) == o)
+                r = sd_bus_call_method_async(l->bus, &o->slot, LOGIN1, o->path, PROPERTIES, "Get",
+                                             on_seat_loaded, o, "ss", LOGIN1_SEAT, "ActiveSession");
+        else
+                r = sd_bus_call_method_async(l->bus, &o->slot, LOGIN1, o->path, PROPERTIES, "GetAll",
+                                             on_session_loaded, o, "s", LOGIN1_SESSION);
         if (r >= 0)
                 l->pending++;
         else
-                log_warning_errno(r, "Cannot ask the login manager for session %s: %m", s->id);
+                log_warning_errno(r, "Cannot ask the login manager for %s: %m", o->id);
 }
 
-static void add_session(Logind *l, const char *id, const char *path) {
-        Session *s = g_hash_table_lookup(l->sessions, id);
+static void add_object(Logind *l, GHashTable *table, const char *id, const char *path) {
+        Object *o = g_hash_table_lookup(table, id);
 
-        if (!s) {
-                if (g_hash_table_size(l->sessions) >= SESSIONS_MAX)
+        if (!o) {
+                if (g_hash_table_size(table) >= SESSIONS_MAX)
                         return;
-                s = g_new0(Session, 1);
-                s->logind = l;
-                s->id = g_strdup(id);
-                s->path = g_strdup(path);
-                g_hash_table_insert(l->sessions, s->id, s);
+                o = g_new0(Object, 1);
+                o->logind = l;
+                o->id = g_strdup(id);
+                o->path = g_strdup(path);
+                g_hash_table_insert(table, o->id, o);
         }
-        session_load(s);
+        object_load(o);
+}
+
+/* Loads the object at @path, or all. */
+static void load(GHashTable *table, const char *path) {
+        GHashTableIter i;
+        void *value;
+
+        g_hash_table_iter_init(&i, table);
+        while (g_hash_table_iter_next(&i, NULL, &value)) {
+                Object *o = value;
+
+                if (!path || g_str_equal(o->path, path))
+                        object_load(o);
+        }
 }
 
 static int on_sessions_listed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -211,57 +203,59 @@ static int on_sessions_listed(sd_bus_message *m, void *userdata, sd_bus_error *e
         Logind *l = userdata;
         int r;
 
-        answered(l, &l->list_slot);
+        answered(l, &l->sessions_slot);
         if (sd_bus_message_is_method_error(m, NULL))
                 log_debug("Cannot list sessions: %s", sd_bus_message_get_error(m)->message);
         else {
                 r = sd_bus_message_enter_container(m, 'a', "(susso)");
                 while (r >= 0 && (r = sd_bus_message_read(m, "(susso)", &id, NULL, NULL, NULL, &path)) > 0)
-                        add_session(l, id, path);
+                        add_object(l, l->sessions, id, path);
         }
-        update(l);
+        conclude(l);
         return 0;
 }
 
-/* Reads "(so)" in a variant: the id is empty where there is no session. */
-static int on_seat_loaded(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+/* A guest without a graphics card has no seat. */
+static int on_seats_listed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *id, *path;
         Logind *l = userdata;
-        const char *id = "";
-
-        answered(l, &l->seat_slot);
-        /* A guest without a graphics card has no seat0. */
-        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "v", "(so)", &id, NULL) < 0)
-                id = "";
-        g_free(l->active);
-        l->active = id[0] ? g_strdup(id) : NULL;
-        update(l);
-        return 0;
-}
-
-static void load_seat(Logind *l) {
         int r;
 
-        if (l->seat_slot)
-                answered(l, &l->seat_slot);
-        r = sd_bus_call_method_async(l->bus, &l->seat_slot, LOGIN1, SEAT0_PATH, PROPERTIES, "Get",
-                                     on_seat_loaded, l, "ss", LOGIN1_SEAT, "ActiveSession");
-        if (r >= 0)
-                l->pending++;
-        else
-                log_warning_errno(r, "Cannot ask the login manager for the seat: %m");
+        answered(l, &l->seats_slot);
+        if (!sd_bus_message_is_method_error(m, NULL)) {
+                r = sd_bus_message_enter_container(m, 'a', "(so)");
+                while (r >= 0 && (r = sd_bus_message_read(m, "(so)", &id, &path)) > 0)
+                        add_object(l, l->seats, id, path);
+        }
+        conclude(l);
+        return 0;
 }
 
-/* A session that ends is "closing" until its last process is gone, and nothing announces that: when the seat
+/* --- the signals -------------------------------------------------------------------------------------- */
+
+/* A session that ends is "closing" until its last process is gone, and nothing announces that: when a seat
  * changes hands, look at all of them. */
 static int on_seat_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Logind *l = userdata;
-        GHashTableIter i;
-        void *value;
 
-        load_seat(l);
-        g_hash_table_iter_init(&i, l->sessions);
-        while (g_hash_table_iter_next(&i, NULL, &value))
-                session_load(value);
+        load(l->seats, sd_bus_message_get_path(m));
+        load(l->sessions, NULL);
+        return 0;
+}
+
+static int on_session_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Logind *l = userdata;
+
+        load(l->sessions, sd_bus_message_get_path(m));
+        return 0;
+}
+
+static int on_seat_new(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *id, *path;
+        Logind *l = userdata;
+
+        if (sd_bus_message_read(m, "so", &id, &path) >= 0)
+                add_object(l, l->seats, id, path);
         return 0;
 }
 
@@ -270,7 +264,7 @@ static int on_session_new(sd_bus_message *m, void *userdata, sd_bus_error *error
         Logind *l = userdata;
 
         if (sd_bus_message_read(m, "so", &id, &path) >= 0)
-                add_session(l, id, path);
+                add_object(l, l->sessions, id, path);
         return 0;
 }
 
@@ -279,40 +273,37 @@ static int on_session_removed(sd_bus_message *m, void *userdata, sd_bus_error *e
         const char *id;
 
         if (sd_bus_message_read(m, "so", &id, NULL) >= 0) {
+                session_registry_remove(l->registry, id);
                 g_hash_table_remove(l->sessions, id);
-                update(l);
+                conclude(l);
         }
         return 0;
 }
 
-static int on_session_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const char *path = sd_bus_message_get_path(m);
-        Logind *l = userdata;
-        GHashTableIter i;
-        void *value;
-
-        g_hash_table_iter_init(&i, l->sessions);
-        while (g_hash_table_iter_next(&i, NULL, &value)) {
-                Session *s = value;
-
-                if (g_str_equal(s->path, path))
-                        session_load(s);
-        }
-        return 0;
-}
-
+/* Asks for everything anew, what the registry has from before included: it may be gone. */
 static int load_all(Logind *l) {
+        g_autoptr(GPtrArray) before = session_registry_list(l->registry);
         int r;
 
         g_hash_table_remove_all(l->sessions);
-        if (l->list_slot)
-                answered(l, &l->list_slot);
-        r = sd_bus_call_method_async(l->bus, &l->list_slot, LOGIN1, LOGIN1_PATH, LOGIN1_MANAGER,
+        g_hash_table_remove_all(l->seats);
+        answered(l, &l->sessions_slot);
+        answered(l, &l->seats_slot);
+        for (guint i = 0; i < before->len; i++) {
+                const Session *s = before->pdata[i];
+
+                add_object(l, l->sessions, s->id, s->path);
+        }
+        r = sd_bus_call_method_async(l->bus, &l->sessions_slot, LOGIN1, LOGIN1_PATH, LOGIN1_MANAGER,
                                      "ListSessions", on_sessions_listed, l, NULL);
         if (r < 0)
                 return r;
         l->pending++;
-        load_seat(l);
+        r = sd_bus_call_method_async(l->bus, &l->seats_slot, LOGIN1, LOGIN1_PATH, LOGIN1_MANAGER,
+                                     "ListSeats", on_seats_listed, l, NULL);
+        if (r < 0)
+                return r;
+        l->pending++;
         return 0;
 }
 
@@ -326,24 +317,25 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *err
         return 0;
 }
 
-Logind *logind_new(void (*changed)(void *userdata), void *userdata) {
+/* ------------------------------------------------------------------------------------------------------ */
+
+Logind *logind_new(SessionRegistry *registry) {
         Logind *l = g_new0(Logind, 1);
 
-        l->changed = changed;
-        l->userdata = userdata;
-        l->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, session_free);
+        l->registry = registry;
+        l->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, object_free);
+        l->seats = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, object_free);
         return l;
 }
 
 /* Lets go of the bus, without a conclusion. */
 static void detach(Logind *l) {
         g_hash_table_remove_all(l->sessions);
-        for (size_t i = 0; i < G_N_ELEMENTS(l->slots); i++)
-                l->slots[i] = sd_bus_slot_unref(l->slots[i]);
-        l->list_slot = sd_bus_slot_unref(l->list_slot);
-        l->seat_slot = sd_bus_slot_unref(l->seat_slot);
-        l->pending = 0;
-        g_clear_pointer(&l->active, g_free);
+        g_hash_table_remove_all(l->seats);
+        for (size_t i = 0; i < G_N_ELEMENTS(l->match_slots); i++)
+                l->match_slots[i] = sd_bus_slot_unref(l->match_slots[i]);
+        answered(l, &l->sessions_slot);
+        answered(l, &l->seats_slot);
         l->bus = sd_bus_unref(l->bus);
 }
 
@@ -352,40 +344,38 @@ Logind *logind_free(Logind *l) {
                 return NULL;
         detach(l);
         g_hash_table_unref(l->sessions);
-        g_free(l->current);
-        g_free(l->user);
+        g_hash_table_unref(l->seats);
         g_free(l);
         return NULL;
 }
+
+#define MATCH(path, interface, member)                                                                      \
+        "type='signal',sender='" LOGIN1 "'," path ",interface='" interface "',member='" member "'"
 
 int logind_attach(Logind *l, sd_bus *bus) {
         static const struct {
                 const char *match;
                 sd_bus_message_handler_t handler;
         } matches[] = {
-                {"type='signal',sender='" LOGIN1 "',path='" SEAT0_PATH "',interface='" PROPERTIES
-                 "',member='PropertiesChanged'",
+                {MATCH("path_namespace='" LOGIN1_PATH "/seat'", PROPERTIES, "PropertiesChanged"),
                  on_seat_changed},
-                {"type='signal',sender='" LOGIN1 "',path='" LOGIN1_PATH "',interface='" LOGIN1_MANAGER
-                 "',member='SessionNew'",
-                 on_session_new},
-                {"type='signal',sender='" LOGIN1 "',path='" LOGIN1_PATH "',interface='" LOGIN1_MANAGER
-                 "',member='SessionRemoved'",
-                 on_session_removed},
-                {"type='signal',sender='" LOGIN1 "',path_namespace='" LOGIN1_PATH
-                 "/session',interface='" PROPERTIES "',member='PropertiesChanged',arg0='" LOGIN1_SESSION "'",
+                {MATCH("path_namespace='" LOGIN1_PATH "/session'", PROPERTIES, "PropertiesChanged"),
                  on_session_changed},
+                {MATCH("path='" LOGIN1_PATH "'", LOGIN1_MANAGER, "SessionNew"), on_session_new},
+                {MATCH("path='" LOGIN1_PATH "'", LOGIN1_MANAGER, "SessionRemoved"), on_session_removed},
+                {MATCH("path='" LOGIN1_PATH "'", LOGIN1_MANAGER, "SeatNew"), on_seat_new},
                 {"type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
                  "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" LOGIN1 "'",
                  on_owner_changed},
         };
         int r;
 
-        G_STATIC_ASSERT(G_N_ELEMENTS(matches) == G_N_ELEMENTS(((Logind *) NULL)->slots));
+        G_STATIC_ASSERT(G_N_ELEMENTS(matches) == G_N_ELEMENTS(((Logind *) NULL)->match_slots));
         detach(l);
         l->bus = sd_bus_ref(bus);
         for (size_t i = 0; i < G_N_ELEMENTS(matches); i++) {
-                r = sd_bus_add_match_async(bus, &l->slots[i], matches[i].match, matches[i].handler, NULL, l);
+                r = sd_bus_add_match_async(bus, &l->match_slots[i], matches[i].match, matches[i].handler,
+                                           NULL, l);
                 if (r < 0)
                         return r;
         }
@@ -395,13 +385,64 @@ int logind_attach(Logind *l, sd_bus *bus) {
 void logind_detach(Logind *l) {
         detach(l);
         if (!l->known)
-                update(l);
+                conclude(l);
 }
 
 bool logind_is_known(const Logind *l) {
         return l->known;
 }
 
-const char *logind_active_user(const Logind *l) {
-        return l->user;
+/* --- what it carries out ------------------------------------------------------------------------------ */
+
+/* @userdata: what was asked for, a constant. */
+static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        if (sd_bus_message_is_method_error(m, NULL))
+                log_warning("The login manager refuses to %s: %s", (const char *) userdata,
+                            sd_bus_message_get_error(m)->message);
+        return 0;
+}
+
+/* Calls a method of the manager. */
+#define call_manager(l, what, method, ...)                                                                  \
+        ((l)->bus ? sd_bus_call_method_async((l)->bus, NULL, LOGIN1, LOGIN1_PATH, LOGIN1_MANAGER, method,   \
+                                             on_done, (void *) (what), __VA_ARGS__)                         \
+                  : -ENOTCONN)
+
+int logind_lock_session(Logind *l, const char *id) {
+        return call_manager(l, "lock the session", "LockSession", "s", id);
+}
+
+int logind_terminate_session(Logind *l, const char *id) {
+        return call_manager(l, "end the session", "TerminateSession", "s", id);
+}
+
+/* Terminals obey control characters, and the text is the host's. */
+static char *printable(const char *text) {
+        _cleanup_free_ char *valid = g_utf8_make_valid(text, (gssize) strnlen(text, MESSAGE_MAX));
+        GString *s = g_string_new(NULL);
+
+        for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+                gunichar c = g_utf8_get_char(p);
+
+                g_string_append_unichar(s, g_unichar_isprint(c) ? c : ' ');
+        }
+        return g_string_free(s, false);
+}
+
+int logind_shut_down(Logind *l, bool reboot, uint64_t delay_usec, const char *message) {
+        _cleanup_free_ char *text = printable(message);
+        int r;
+
+        r = call_manager(l, "show a message", "SetWallMessage", "sb", text, (int) true);
+        if (r < 0)
+                return r;
+        if (delay_usec == 0)
+                return call_manager(l, "shut down", reboot ? "Reboot" : "PowerOff", "b", (int) false);
+        return call_manager(l, "schedule a shutdown", "ScheduleShutdown", "st",
+                            reboot ? "reboot" : "poweroff", (uint64_t) g_get_real_time() + delay_usec);
+}
+
+int logind_sleep(Logind *l, bool to_disk) {
+        return call_manager(l, to_disk ? "suspend to disk" : "suspend to memory",
+                            to_disk ? "Hibernate" : "Suspend", "b", (int) false);
 }

@@ -1,30 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The login manager: who sits at the guest's seat. Every call to and signal from org.freedesktop.login1 is
- * here; all are asynchronous. */
+/* The login manager: tells the registry what sessions there are, and carries out what only it can. Every call to
+ * and signal from org.freedesktop.login1 is here; all are asynchronous. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <systemd/sd-bus.h>
 
+#include "session-registry.h"
 #include "util/cleanup.h"
 
 typedef struct Logind Logind;
 
-/* @changed is called when the user may have changed, and when the answer has become known. */
-Logind *logind_new(void (*changed)(void *userdata), void *userdata);
+/* @registry outlives it. */
+Logind *logind_new(SessionRegistry *registry);
 Logind *logind_free(Logind *l);
 DEFINE_CLEANUP(Logind, logind_free)
 
 /* Follows the login manager on @bus (referenced) from now on. */
 int logind_attach(Logind *l, sd_bus *bus);
-/* The bus is gone or cannot be had: what was known last stands until logind_attach(), or nobody. */
+/* The bus is gone or cannot be had: what was known last stands until logind_attach(), or nothing. */
 void logind_detach(Logind *l);
 
-/* False between logind_new() and the first answer (or logind_detach()): wait for @changed a little. */
+/* False between logind_new() and the first answer (or logind_detach()): the registry settles then. */
 bool logind_is_known(const Logind *l);
 
-/* The name of the user whose session is active on seat0 (of class "user" and local); while a login screen is
- * active there, the user it was last if his session still runs; NULL if nobody. Borrowed. */
-const char *logind_active_user(const Logind *l);
+/* The following return 0 when the request is on its way (a refusal is logged), or -ENOTCONN. */
+
+/* Asks session @id to lock itself. */
+int logind_lock_session(Logind *l, const char *id);
+/* Ends session @id by force. */
+int logind_terminate_session(Logind *l, const char *id);
+/* Powers off, or reboots, in @delay_usec; replaces what was scheduled before. Users are shown @message, which may
+ * be any text. */
+int logind_shut_down(Logind *l, bool reboot, uint64_t delay_usec, const char *message);
+/* Suspends to memory, or to disk. */
+int logind_sleep(Logind *l, bool to_disk);
