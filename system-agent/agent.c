@@ -8,9 +8,15 @@
 #include "bus.h"
 #include "channels.h"
 #include "dbus-agent.h"
+#include "dbus-registration.h"
+#include "dbus-session.h"
 #include "guest-monitor.h"
+#include "hooks.h"
 #include "logind.h"
 #include "services.h"
+#include "session-agents.h"
+#include "session-control.h"
+#include "session-registry.h"
 #include "util/log.h"
 
 /* How long the last message may take to leave. */
@@ -28,9 +34,16 @@ struct Agent {
         sd_event *event;
         Services services;
         Channels *channels;
+        SessionRegistry *sessions;
         Logind *logind;
+        SessionAgents *session_agents;
+        SessionControl *control;
+        Hooks *hooks;
         DbusAgent *face;
+        DbusRegistration *registration;
+        DbusSession *session_face;
         Bus *bus;
+        char *user; /* at the seat, as the bus was told */
         GuestMonitor *monitor;
         Line *lines;
         size_t n_lines;
@@ -43,10 +56,23 @@ static void on_guest_changed(unsigned changes, void *userdata) {
                 a->lines[i].ops->guest_changed(a->lines[i].protocol, changes);
 }
 
-static void on_user_changed(void *userdata) {
+static void on_session_changed(const Session *session, unsigned changes, void *userdata) {
         Agent *a = userdata;
 
-        dbus_agent_user_changed(a->face);
+        session_control_session_changed(a->control, session, changes);
+        dbus_registration_session_changed(a->registration, session, changes);
+        dbus_session_changed(a->session_face, session, changes);
+}
+
+static void on_sessions_settled(void *userdata) {
+        Agent *a = userdata;
+        const Session *s = session_registry_at_seat(a->sessions);
+
+        if (g_strcmp0(a->user, s ? s->user : NULL) != 0) {
+                g_free(a->user);
+                a->user = s ? g_strdup(s->user) : NULL;
+                dbus_agent_user_changed(a->face);
+        }
         on_guest_changed(GUEST_CHANGE_USER, a);
 }
 
@@ -79,15 +105,22 @@ static void on_channels_changed(void *userdata) {
 
 static int on_bus_connected(sd_bus *bus, void *userdata) {
         Agent *a = userdata;
-        int r = logind_attach(a->logind, bus);
+        int r;
 
-        return r < 0 ? r : dbus_agent_attach(a->face, bus);
+        session_agents_attach(a->session_agents, bus);
+        /* Objects first, the name last. */
+        if ((r = dbus_session_attach(a->session_face, bus)) < 0 || (r = logind_attach(a->logind, bus)) < 0)
+                return r;
+        return dbus_agent_attach(a->face, bus);
 }
 
 static void on_bus_disconnected(void *userdata) {
         Agent *a = userdata;
 
         logind_detach(a->logind);
+        session_agents_detach(a->session_agents);
+        dbus_registration_detach(a->registration);
+        dbus_session_detach(a->session_face);
         dbus_agent_detach(a->face);
 }
 
@@ -139,6 +172,7 @@ static int add_line(Agent *a, const ProtocolOps *ops, const PortOverride *overri
 
 int agent_new(Agent **ret, const Config *config, const PortOverride *overrides, size_t n_overrides) {
         static const BusCallbacks bus_callbacks = {on_bus_connected, on_bus_disconnected};
+        static const SessionCallbacks session_callbacks = {on_session_changed, on_sessions_settled};
         _cleanup_(agent_freep) Agent *a = g_new0(Agent, 1);
         size_t n = 0;
         int r;
@@ -178,7 +212,14 @@ Agent *agent_free(Agent *a) {
         g_free(a->lines);
         bus_free(a->bus);
         dbus_agent_free(a->face);
+        dbus_session_free(a->session_face);
+        dbus_registration_free(a->registration);
+        hooks_free(a->hooks);
+        session_control_free(a->control);
+        session_agents_free(a->session_agents);
         logind_free(a->logind);
+        session_registry_free(a->sessions);
+        g_free(a->user);
         channels_free(a->channels);
         sd_event_unref(a->event);
         g_free(a);

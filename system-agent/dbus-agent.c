@@ -2,11 +2,13 @@
 #include "dbus-agent.h"
 
 #include "dbus-names.h"
+#include "dbus-sender.h"
 #include "util/log.h"
 
 struct DbusAgent {
         const Channels *channels;
-        const Logind *logind;
+        const SessionRegistry *sessions;
+        DbusRegistration *registration;
         void (*refresh)(void *userdata);
         void *userdata;
         sd_bus *bus;
@@ -17,7 +19,9 @@ static int get_active_user(sd_bus *bus, const char *path, const char *interface,
                            sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const DbusAgent *d = userdata;
 
-        return sd_bus_message_append(reply, "s", logind_active_user(d->logind) ?: "");
+        const Session *s = session_registry_at_seat(d->sessions);
+
+        return sd_bus_message_append(reply, "s", s ? s->user : "");
 }
 
 static int get_channels(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -50,12 +54,32 @@ static int get_version(sd_bus *bus, const char *path, const char *interface, con
         return sd_bus_message_append(reply, "s", PROJECT_VERSION);
 }
 
-/* The bus policy lets only root call this, and sd-bus refuses callers without our privileges besides. */
-static int method_refresh(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static void refresh_by(sd_bus_message *m, int error, uint32_t uid, uint32_t pid, void *userdata) {
         DbusAgent *d = userdata;
 
+        if (error < 0 || uid != 0) {
+                (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED, "Only root may call this");
+                return;
+        }
         d->refresh(d->userdata);
-        return sd_bus_reply_method_return(m, NULL);
+        (void) sd_bus_reply_method_return(m, NULL);
+}
+
+/* The bus policy lets only root call this; it is asked again where no policy is in force. */
+static int method_refresh(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return dbus_sender_ask(m, refresh_by, userdata);
+}
+
+static int method_register(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return dbus_registration_register(((DbusAgent *) userdata)->registration, m, error);
+}
+
+static int method_unregister(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return dbus_registration_unregister(((DbusAgent *) userdata)->registration, m, error);
+}
+
+static int method_report(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return dbus_registration_report(((DbusAgent *) userdata)->registration, m, error);
 }
 
 static const sd_bus_vtable vtable[] = {
@@ -64,16 +88,23 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Channels", "a(ssbu)", get_channels, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("LastHeartbeat", "a{st}", get_last_heartbeat, 0, 0),
         SD_BUS_PROPERTY("ActiveUser", "s", get_active_user, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_METHOD("Refresh", NULL, NULL, method_refresh, 0),
+        /* Unprivileged for sd-bus, which would block to find out; see refresh_by() and dbus-registration.c. */
+        SD_BUS_METHOD("Refresh", NULL, NULL, method_refresh, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Register", SD_BUS_ARGS("s", session, "a{sv}", offer), SD_BUS_RESULT("o", object),
+                                method_register, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Unregister", NULL, NULL, method_unregister, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Report", SD_BUS_ARGS("a{sv}", state), SD_BUS_NO_RESULT, method_report,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
 
-DbusAgent *dbus_agent_new(const Channels *channels, const Logind *logind, void (*refresh)(void *userdata),
-                          void *userdata) {
+DbusAgent *dbus_agent_new(const Channels *channels, const SessionRegistry *sessions,
+                          DbusRegistration *registration, void (*refresh)(void *userdata), void *userdata) {
         DbusAgent *d = g_new0(DbusAgent, 1);
 
         d->channels = channels;
-        d->logind = logind;
+        d->sessions = sessions;
+        d->registration = registration;
         d->refresh = refresh;
         d->userdata = userdata;
         return d;

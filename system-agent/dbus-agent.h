@@ -7,13 +7,14 @@
 #include <systemd/sd-bus.h>
 
 #include "channels.h"
-#include "logind.h"
+#include "dbus-registration.h"
+#include "session-registry.h"
 
 typedef struct DbusAgent DbusAgent;
 
 /* @refresh is called for a Refresh() of root's. All arguments outlive the face. */
-DbusAgent *dbus_agent_new(const Channels *channels, const Logind *logind, void (*refresh)(void *userdata),
-                          void *userdata);
+DbusAgent *dbus_agent_new(const Channels *channels, const SessionRegistry *sessions,
+                          DbusRegistration *registration, void (*refresh)(void *userdata), void *userdata);
 DbusAgent *dbus_agent_free(DbusAgent *d);
 DEFINE_CLEANUP(DbusAgent, dbus_agent_free)
 

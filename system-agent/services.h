@@ -5,9 +5,15 @@
 
 #include <systemd/sd-event.h>
 
+#include "hooks.h"
 #include "logind.h"
+#include "session-control.h"
+#include "session-registry.h"
 
 typedef struct Services {
         sd_event *event;
+        SessionRegistry *sessions;
         Logind *logind;
+        SessionControl *control;
+        Hooks *hooks;
 } Services;

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lock.h"
+
+#include "desktop.h"
+
+/* Every locker has the methods Lock and GetActive and the signal ActiveChanged. A name in this list counts only
+ * once it has answered GetActive: org.freedesktop.ScreenSaver is KDE's locker, and light-locker, but elsewhere it
+ * often does no more than to keep the screen lit. */
+static const DesktopRequest lockers[] = {
+        /* GNOME 3.36 and later; there org.gnome.ScreenSaver is a helper that comes and goes. */
+        {"org.gnome.Shell.ScreenShield", "/org/gnome/ScreenSaver", "org.gnome.ScreenSaver", "Lock", "()"},
+        {"org.gnome.ScreenSaver", "/org/gnome/ScreenSaver", "org.gnome.ScreenSaver", "Lock", "()"},
+        {"org.mate.ScreenSaver", "/org/mate/ScreenSaver", "org.mate.ScreenSaver", "Lock", "()"},
+        {"org.cinnamon.ScreenSaver", "/org/cinnamon/ScreenSaver", "org.cinnamon.ScreenSaver", "Lock", "('',)"},
+        {"org.xfce.ScreenSaver", "/org/xfce/ScreenSaver", "org.xfce.ScreenSaver", "Lock", "()"},
+        {"org.freedesktop.ScreenSaver", "/org/freedesktop/ScreenSaver", "org.freedesktop.ScreenSaver", "Lock",
+         "()"},
+};
+
+typedef struct Locker {
+        Lock *lock;
+        const DesktopRequest *request;
+        unsigned watch;
+        unsigned subscription;  /* 0 while nobody owns the name */
+        GCancellable *question; /* GetActive, while it waits for its answer */
+        LockState state;
+} Locker;
+
+struct Lock {
+        GDBusConnection *bus;
+        void (*changed)(void *userdata);
+        void *userdata;
+        LockState state;
+        Locker lockers[G_N_ELEMENTS(lockers)];
+};
+
+static void locker_set(Locker *locker, LockState state) {
+        Lock *l = locker->lock;
+        LockState all = LOCK_UNKNOWN;
+
+        locker->state = state;
+        for (size_t i = 0; i < G_N_ELEMENTS(l->lockers); i++)
+                all = MAX(all, l->lockers[i].state);
+        if (all == l->state)
+                return;
+        l->state = all;
+        l->changed(l->userdata);
+}
+
+static void on_active_changed(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
+                              const char *signal, GVariant *parameters, gpointer userdata) {
+        gboolean active;
+
+        if (!g_variant_is_of_type(parameters, G_VARIANT_TYPE("(b)")))
+                return;
+        g_variant_get(parameters, "(b)", &active);
+        locker_set(userdata, active ? LOCK_ON : LOCK_OFF);
+}
+
+static void on_active(GObject *bus, GAsyncResult *result, gpointer userdata) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) answer =
+                g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+        Locker *locker = userdata;
+        gboolean active;
+
+        if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+                return; /* the locker may be gone as well */
+        g_clear_object(&locker->question);
+        if (!answer) {
+                g_debug("%s is no locker: %s", locker->request->name, error->message);
+                return;
+        }
+        g_variant_get(answer, "(b)", &active);
+        g_debug("%s is a locker, and %s", locker->request->name, active ? "locked" : "not locked");
+        locker_set(locker, active ? LOCK_ON : LOCK_OFF);
+}
+
+static void locker_forget(Locker *locker) {
+        if (locker->subscription > 0)
+                g_dbus_connection_signal_unsubscribe(locker->lock->bus, locker->subscription);
+        locker->subscription = 0;
+        if (locker->question)
+                g_cancellable_cancel(locker->question);
+        g_clear_object(&locker->question);
+}
+
+/* From here on signals and the answer come from the same owner, and thus in the order of the events. */
+static void on_name_appeared(GDBusConnection *bus, const char *name, const char *owner, gpointer userdata) {
+        Locker *locker = userdata;
+        const DesktopRequest *r = locker->request;
+
+        locker_forget(locker);
+        locker->subscription = g_dbus_connection_signal_subscribe(
+                bus, owner, r->interface, "ActiveChanged", r->path, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+                on_active_changed, locker, NULL);
+        locker->question = g_cancellable_new();
+        g_dbus_connection_call(bus, owner, r->path, r->interface, "GetActive", NULL, G_VARIANT_TYPE("(b)"),
+                               G_DBUS_CALL_FLAGS_NONE, -1, locker->question, on_active, locker);
+}
+
+static void on_name_vanished(GDBusConnection *bus, const char *name, gpointer userdata) {
+        locker_forget(userdata);
+        locker_set(userdata, LOCK_UNKNOWN);
+}
+
+Lock *lock_new(GDBusConnection *bus, void (*changed)(void *userdata), void *userdata) {
+        Lock *l = g_new0(Lock, 1);
+
+        l->bus = g_object_ref(bus);
+        l->changed = changed;
+        l->userdata = userdata;
+        for (size_t i = 0; i < G_N_ELEMENTS(lockers); i++) {
+                l->lockers[i] = (Locker){.lock = l, .request = &lockers[i]};
+                l->lockers[i].watch = g_bus_watch_name_on_connection(
+                        bus, lockers[i].name, G_BUS_NAME_WATCHER_FLAGS_NONE, on_name_appeared,
+                        on_name_vanished, &l->lockers[i], NULL);
+        }
+        return l;
+}
+
+Lock *lock_free(Lock *l) {
+        if (!l)
+                return NULL;
+        for (size_t i = 0; i < G_N_ELEMENTS(l->lockers); i++) {
+                g_bus_unwatch_name(l->lockers[i].watch);
+                locker_forget(&l->lockers[i]);
+        }
+        g_object_unref(l->bus);
+        g_free(l);
+        return NULL;
+}
+
+LockState lock_state(const Lock *l) {
+        return l->state;
+}
+
+void lock_lock(Lock *l, GDBusMethodInvocation *invocation) {
+        for (size_t i = 0; i < G_N_ELEMENTS(l->lockers); i++)
+                if (l->lockers[i].state != LOCK_UNKNOWN) {
+                        desktop_ask(l->bus, l->lockers[i].request, invocation);
+                        return;
+                }
+        g_dbus_method_invocation_return_error(invocation, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED,
+                                              "No locker is on the bus of the session");
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <gio/gio.h>
+#include <stdbool.h>
+
+typedef enum LockState {
+        LOCK_UNKNOWN, /* nobody is there who would know */
+        LOCK_OFF,
+        LOCK_ON,
+} LockState;
+
+/* The desktop's locker, whichever it is, found by its name on the session's bus. */
+typedef struct Lock Lock;
+
+/* Calls @changed whenever lock_state() changes, beginning with LOCK_UNKNOWN. */
+Lock *lock_new(GDBusConnection *bus, void (*changed)(void *userdata), void *userdata);
+Lock *lock_free(Lock *l);
+
+LockState lock_state(const Lock *l);
+
+/* Locks, and answers @invocation, which it takes: see desktop_ask(); .NotSupported while lock_state() is
+ * LOCK_UNKNOWN. */
+void lock_lock(Lock *l, GDBusMethodInvocation *invocation);

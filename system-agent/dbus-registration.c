@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dbus-registration.h"
+
+#include <string.h>
+
+#include "dbus-names.h"
+#include "dbus-sender.h"
+#include "dbus-session.h"
+#include "util/log.h"
+
+/* Of one caller: so many calls at once, and so many a second on the long run. */
+#define TOKENS_MAX 20.0
+#define TOKENS_PER_SEC 5.0
+/* Callers whose calls are counted; the bus itself limits how many connections a user has. */
+#define CALLERS_MAX 1024
+/* Registrations that wait for an answer of the bus. */
+#define PENDING_MAX 64
+/* Of the strings in an offer. */
+#define STRING_MAX 64U
+
+typedef struct Caller {
+        double tokens;
+        gint64 since; /* usec */
+} Caller;
+
+/* From Register() to its answer, and then as long as the agent lives. */
+typedef struct Registration {
+        DbusRegistration *face;
+        sd_bus_message *message; /* the call that waits, or NULL */
+        char *sender, *session, *version, *desktop;
+        bool lock, logout;
+        uint32_t uid;
+        sd_bus_slot *vanish_slot, *session_slot;
+} Registration;
+
+struct DbusRegistration {
+        SessionRegistry *registry;
+        GHashTable *callers;       /* unique name -> Caller */
+        GHashTable *registrations; /* unique name -> Registration */
+        unsigned pending;
+        RateLimit refused_limit;
+};
+
+static void registration_free(void *p) {
+        Registration *g = p;
+
+        if (g->message) {
+                sd_bus_message_unref(g->message);
+                g->face->pending--;
+        }
+        sd_bus_slot_unref(g->vanish_slot);
+        sd_bus_slot_unref(g->session_slot);
+        g_free(g->sender);
+        g_free(g->session);
+        g_free(g->version);
+        g_free(g->desktop);
+        g_free(g);
+}
+
+DbusRegistration *dbus_registration_new(SessionRegistry *registry) {
+        DbusRegistration *d = g_new0(DbusRegistration, 1);
+
+        d->registry = registry;
+        d->callers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        d->registrations = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, registration_free);
+        d->refused_limit = (RateLimit) {.interval_usec = 60 * UINT64_C(1000000), .burst = 5};
+        return d;
+}
+
+DbusRegistration *dbus_registration_free(DbusRegistration *d) {
+        if (!d)
+                return NULL;
+        g_hash_table_unref(d->registrations);
+        g_hash_table_unref(d->callers);
+        g_free(d);
+        return NULL;
+}
+
+/* Drops the agent that is, or wants to be, called @sender. */
+static void drop(DbusRegistration *d, const char *sender) {
+        _cleanup_free_ char *name = g_strdup(sender);
+
+        g_hash_table_remove(d->registrations, name);
+        (void) session_registry_unregister(d->registry, name);
+}
+
+void dbus_registration_detach(DbusRegistration *d) {
+        GHashTableIter i;
+        void *name;
+
+        while (g_hash_table_iter_init(&i, d->registrations), g_hash_table_iter_next(&i, &name, NULL))
+                drop(d, name);
+        g_hash_table_remove_all(d->callers);
+}
+
+void dbus_registration_session_changed(DbusRegistration *d, const Session *s, unsigned changes) {
+        if (changes & SESSION_REMOVED && s->agent)
+                g_hash_table_remove(d->registrations, s->agent);
+}
+
+/* Takes a token of the caller's bucket. */
+static bool may_call(DbusRegistration *d, const char *sender) {
+        Caller *c = g_hash_table_lookup(d->callers, sender);
+        gint64 now = g_get_monotonic_time();
+
+        if (!c) {
+                if (g_hash_table_size(d->callers) >= CALLERS_MAX)
+                        g_hash_table_remove_all(d->callers);
+                c = g_new0(Caller, 1);
+                c->tokens = TOKENS_MAX;
+                c->since = now;
+                g_hash_table_insert(d->callers, g_strdup(sender), c);
+        }
+        c->tokens = MIN(TOKENS_MAX, c->tokens + (double) (now - c->since) / 1e6 * TOKENS_PER_SEC);
+        c->since = now;
+        if (c->tokens < 1)
+                return false;
+        c->tokens -= 1;
+        return true;
+}
+
+static int rate_limited(sd_bus_error *error) {
+        return sd_bus_error_set(error, OVIRT_ERROR_RATE_LIMITED, "Too many calls; try again later");
+}
+
+/* Reads a variant of type @type ('s' or 'b'); another type is an error. */
+static int read_variant(sd_bus_message *m, char type, void *ret) {
+        const char contents[] = {type, 0};
+
+        return sd_bus_message_read(m, "v", contents, ret);
+}
+
+static int read_string(sd_bus_message *m, char **field) {
+        const char *s;
+        int r = read_variant(m, 's', &s);
+
+        if (r < 0)
+                return r;
+        g_free(*field);
+        *field = g_strndup(s, STRING_MAX);
+        return 0;
+}
+
+static int read_bool(sd_bus_message *m, bool *field) {
+        int b;
+        int r = read_variant(m, 'b', &b);
+
+        if (r >= 0)
+                *field = b;
+        return r;
+}
+
+static int read_offered(sd_bus_message *m, const char *name, Registration *g) {
+        if (g_str_equal(name, "version"))
+                return read_string(m, &g->version);
+        if (g_str_equal(name, "desktop"))
+                return read_string(m, &g->desktop);
+        if (g_str_equal(name, "lock"))
+                return read_bool(m, &g->lock);
+        if (g_str_equal(name, "logout"))
+                return read_bool(m, &g->logout);
+        return sd_bus_message_skip(m, "v");
+}
+
+static int read_offer(sd_bus_message *m, Registration *g) {
+        int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *name;
+
+                if ((r = sd_bus_message_read(m, "s", &name)) < 0 || (r = read_offered(m, name, g)) < 0 ||
+                    (r = sd_bus_message_exit_container(m)) < 0)
+                        return r;
+        }
+        return r;
+}
+
+/* Answers the waiting call with an error, and forgets the caller. */
+static void refuse(Registration *g, const char *error, const char *why) {
+        DbusRegistration *d = g->face;
+        unsigned suppressed;
+
+        if (rate_limit(&d->refused_limit, &suppressed))
+                log_info("Refusing user %u as the agent of session \"%.64s\": %s (%u more before)", g->uid,
+                         g->session, why, suppressed);
+        (void) sd_bus_reply_method_errorf(g->message, error, "%s", why);
+        g_hash_table_remove(d->registrations, g->sender);
+}
+
+static void finish(Registration *g) {
+        const SessionOffer offer = {
+                .version = g->version,
+                .desktop = g->desktop,
+                .lock = g->lock,
+                .logout = g->logout,
+        };
+        _cleanup_free_ char *path = NULL;
+        const Session *s = NULL;
+        int r;
+
+        r = session_registry_register(g->face->registry, g->session, g->uid, g->sender, &offer, &s);
+        if (r == -ENOENT)
+                refuse(g, OVIRT_ERROR_NO_SUCH_SESSION, "there is no such session, or it is closing");
+        else if (r == -EACCES)
+                refuse(g, OVIRT_ERROR_NOT_YOUR_SESSION, "the session is another user's, or not for a person");
+        else if (r == -EEXIST || r == -EBUSY)
+                refuse(g, OVIRT_ERROR_ALREADY_REGISTERED, "the session has an agent");
+        else if (r < 0)
+                refuse(g, OVIRT_ERROR_TOO_MANY, "too many sessions have agents");
+        else {
+                log_info("Session %s of user %s has an agent", s->id, s->user);
+                path = dbus_session_path(s);
+                (void) sd_bus_reply_method_return(g->message, "o", path);
+                g->message = sd_bus_message_unref(g->message);
+                g->face->pending--;
+        }
+}
+
+/* What session the caller's process is part of; most are part of none, but of the user's service manager. */
+static int on_session_of_process(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Registration *g = userdata;
+        const Session *s = session_registry_get(g->face->registry, g->session);
+        const char *path;
+
+        if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "o", &path) >= 0 && s &&
+            !g_str_equal(path, s->path))
+                refuse(g, OVIRT_ERROR_NOT_YOUR_SESSION, "the caller is part of another session");
+        else
+                finish(g);
+        return 0;
+}
+
+static void on_sender_known(sd_bus_message *m, int error, uint32_t uid, uint32_t pid, void *userdata) {
+        DbusRegistration *d = userdata;
+        Registration *g = g_hash_table_lookup(d->registrations, sd_bus_message_get_sender(m));
+        int r;
+
+        if (!g || g->message != m)
+                return; /* it has vanished meanwhile */
+        g->uid = uid;
+        r = error;
+        if (r >= 0)
+                r = sd_bus_call_method_async(sd_bus_message_get_bus(m), &g->session_slot, "org.freedesktop.login1",
+                                             "/org/freedesktop/login1", "org.freedesktop.login1.Manager",
+                                             "GetSessionByPID", on_session_of_process, g, "u", pid);
+        if (r < 0)
+                refuse(g, SD_BUS_ERROR_FAILED, "the bus does not say who the caller is");
+}
+
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Registration *g = userdata;
+        const char *owner;
+
+        if (sd_bus_message_read(m, "sss", NULL, NULL, &owner) >= 0 && owner[0] == 0)
+                drop(g->face, g->sender);
+        return 0;
+}
+
+/* From now on we learn when the caller leaves the bus. */
+static int watch(Registration *g, sd_bus *bus) {
+        _cleanup_free_ char *match =
+                        g_strdup_printf("type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                                        "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'",
+                                        g->sender);
+
+        return sd_bus_add_match_async(bus, &g->vanish_slot, match, on_owner_changed, NULL, g);
+}
+
+int dbus_registration_register(DbusRegistration *d, sd_bus_message *m, sd_bus_error *error) {
+        const char *sender = sd_bus_message_get_sender(m), *session;
+        Registration *g;
+        int r;
+
+        if (!sender || !may_call(d, sender))
+                return rate_limited(error);
+        if (g_hash_table_contains(d->registrations, sender))
+                return sd_bus_error_set(error, OVIRT_ERROR_ALREADY_REGISTERED, "You are registered already");
+        if (d->pending >= PENDING_MAX)
+                return sd_bus_error_set(error, OVIRT_ERROR_TOO_MANY, "Too many registrations at once");
+
+        g = g_new0(Registration, 1);
+        g->face = d;
+        g->sender = g_strdup(sender);
+        g->uid = UINT32_MAX;
+        r = sd_bus_message_read(m, "s", &session);
+        if (r >= 0) {
+                g->session = g_strndup(session, 256);
+                r = read_offer(m, g);
+        }
+        if (r >= 0)
+                r = watch(g, sd_bus_message_get_bus(m));
+        if (r >= 0)
+                r = dbus_sender_ask(m, on_sender_known, d);
+        if (r < 0) {
+                registration_free(g);
+                return r == -ENXIO ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "A member has another type")
+                                   : r;
+        }
+        g->message = sd_bus_message_ref(m);
+        d->pending++;
+        g_hash_table_insert(d->registrations, g->sender, g);
+        return 1;
+}
+
+static int not_registered(sd_bus_error *error) {
+        return sd_bus_error_set(error, OVIRT_ERROR_NOT_REGISTERED, "You are not registered for a session");
+}
+
+int dbus_registration_unregister(DbusRegistration *d, sd_bus_message *m, sd_bus_error *error) {
+        const char *sender = sd_bus_message_get_sender(m);
+
+        if (!sender || !session_registry_by_agent(d->registry, sender))
+                return not_registered(error);
+        drop(d, sender);
+        return sd_bus_reply_method_return(m, NULL);
+}
+
+int dbus_registration_report(DbusRegistration *d, sd_bus_message *m, sd_bus_error *error) {
+        const char *sender = sd_bus_message_get_sender(m);
+        bool locked = false, has_locked = false;
+        int r;
+
+        if (!sender || !session_registry_by_agent(d->registry, sender))
+                return not_registered(error);
+        if (!may_call(d, sender))
+                return rate_limited(error);
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const char *name;
+
+                r = sd_bus_message_read(m, "s", &name);
+                if (r >= 0 && g_str_equal(name, "locked")) {
+                        r = read_bool(m, &locked);
+                        has_locked = true;
+                } else if (r >= 0)
+                        r = sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        if (r < 0)
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "A member has another type");
+        if (has_locked)
+                (void) session_registry_report_locked(d->registry, sender, locked);
+        return sd_bus_reply_method_return(m, NULL);
+}

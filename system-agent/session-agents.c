@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session-agents.h"
+
+#include "dbus-names.h"
+#include "util/log.h"
+
+#define CALL_USEC UINT64_C(5000000)
+
+struct SessionAgents {
+        sd_bus *bus;
+};
+
+SessionAgents *session_agents_new(void) {
+        return g_new0(SessionAgents, 1);
+}
+
+void session_agents_attach(SessionAgents *a, sd_bus *bus) {
+        session_agents_detach(a);
+        a->bus = sd_bus_ref(bus);
+}
+
+void session_agents_detach(SessionAgents *a) {
+        a->bus = sd_bus_unref(a->bus);
+}
+
+SessionAgents *session_agents_free(SessionAgents *a) {
+        if (!a)
+                return NULL;
+        session_agents_detach(a);
+        g_free(a);
+        return NULL;
+}
+
+/* @userdata: what was asked for, a constant. What comes of it the registry sees. */
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        if (sd_bus_message_is_method_error(m, NULL))
+                log_info("The session agent does not %s: %s", (const char *) userdata,
+                         sd_bus_message_get_error(m)->message);
+        return 0;
+}
+
+static int call(SessionAgents *a, const Session *s, const char *method, const char *what) {
+        sd_bus_message *m = NULL;
+        int r;
+
+        if (!a->bus)
+                return -ENOTCONN;
+        r = sd_bus_message_new_method_call(a->bus, &m, s->agent, OVIRT_SESSION_AGENT_PATH,
+                                           OVIRT_SESSION_AGENT_INTERFACE, method);
+        if (r >= 0)
+                r = sd_bus_call_async(a->bus, NULL, m, on_answer, (void *) what, CALL_USEC);
+        sd_bus_message_unref(m);
+        return r < 0 ? r : 0;
+}
+
+int session_agents_lock(SessionAgents *a, const Session *s) {
+        return s->agent && s->agent_lock ? call(a, s, "Lock", "lock the session") : -EOPNOTSUPP;
+}
+
+int session_agents_log_out(SessionAgents *a, const Session *s) {
+        return s->agent && s->agent_logout ? call(a, s, "Logout", "end the session") : -EOPNOTSUPP;
+}
