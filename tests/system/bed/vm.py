@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import PORT, RUN, BedError, Result, host_run, image, need, stop_process, wait_until
+from . import PORT, RUN, BedError, Result, die_with_parent, host_run, image, need, stop_process, wait_until
 
 APPEND = "console=ttyS0 quiet root=/dev/vda rw systemd.show_status=0 mitigations=off random.trust_cpu=on"
 
@@ -131,7 +131,8 @@ class VM:
             *self.extra, *more]
         with open(d / "qemu.log", "wb") as log:
             self.qemu = subprocess.Popen(["qemu-system-x86_64", *map(str, arguments)], stdout=log,
-                                         stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+                                         stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                                         preexec_fn=die_with_parent)
         try:
             wait_until(lambda: self._died() or self._listens(), 20, "QEMU opens its monitor")
             self._qmp = Qmp(d / "qmp")
