@@ -79,9 +79,11 @@ class Party:
         return self.keep(Bus(self.directory, **options))
 
     def settled(self, **options):
-        """(host, agent), agreed on version 3 and quiet."""
+        """(host, agent), agreed on version 3; without waiting for the heartbeats that lead there."""
         host = self.host()
         agent = self.agent(**options)
+        host.wait_connected(scaled(5))
+        host.send({"__name__": "api-version", "apiVersion": 3})
         settle(host)
         return host, agent
 
@@ -113,6 +115,9 @@ def standing():
     """(host, agent) for cases that only ask one thing; they share it."""
     directory = new_directory()
     p = Party(directory)
-    yield p.settled(guest=p.guest())
+    host, agent = p.settled(guest=p.guest())
+    # From here on the host asks for nothing by itself.
+    host.wait_until(lambda: host.vdsm.effective == 3, scaled(5))
+    yield host, agent
     p.close()
     shutil.rmtree(directory)

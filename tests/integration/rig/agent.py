@@ -70,8 +70,13 @@ class Agent:
     def memory_peak_kib(self):
         return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())[1])
 
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+    def descriptors(self, pid=None):
+        """What the agent, or a child of its, has open."""
+        found = []
+        for fd in Path(f"/proc/{pid or self.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.append(os.readlink(fd))
+        return found
 
     def family(self):
         """The pids of all that descend from this agent, itself included, wherever they hang."""

@@ -82,6 +82,13 @@ class Guest:
         self.ip(f"link add {name} address {mac} type veth peer name far-{name}")
         self.ip(f"link set {name} up")
 
+    def add_black_hole(self):
+        """Names are asked for at an address that never answers."""
+        (self.etc / "hosts").write_text("127.0.0.1 localhost\n")
+        (self.etc / "resolv.conf").write_text("nameserver 192.0.2.1\n")
+        self.ip("address add 192.0.2.9/24 dev eth0")
+        self.ip("link set far-eth0 up")
+
 
 def replace(path, text):
     """Writes a file the way package managers and editors do: the new one takes the name of the old."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host's end of a port without any of VDSM's manners: bytes, and a reader as slow as the case wants."""
 
+import contextlib
 import json
 import os
 import select
@@ -70,10 +71,15 @@ class SocketWire(Wire):
     def close(self):
         super().close()
         self._listener.close()
-        os.unlink(self.path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
 
 
 class PtyWire(Wire):
+    def __init__(self, path):
+        super().__init__(path)
+        self.slave = -1
+
     def open(self):
         """A new terminal under the path. A terminal's queue is small, and takes part of a write."""
         self._fd, self.slave = os.openpty()
@@ -82,7 +88,13 @@ class PtyWire(Wire):
         self.data = b""
         return self
 
+    def hang_up(self):
+        """Closes the host's end only."""
+        super().close()
+
     def close(self):
         super().close()
-        os.close(self.slave)
-        os.unlink(self.path)
+        if self.slave >= 0:
+            os.close(self.slave)
+            os.unlink(self.path)
+        self.slave = -1
