@@ -50,6 +50,7 @@ class Agent:
                 [*_inside(guest), *prefix, *WRAPPER, PROGRAM, *options, *map(str, arguments)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         self.pid = self.process.pid
+        self._killed = False
 
     def log(self, pattern="", level="(?!debug: )"):
         """Lines of the log with the pattern: those above debug, unless another level is asked for."""
@@ -79,13 +80,13 @@ class Agent:
         return found
 
     def family(self):
-        """The pids of all that descend from this agent, itself included, wherever they hang."""
-        found = []
+        """All that descend from this agent, itself included, wherever they hang: what runs, by pid."""
+        found = {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
                 environment = Path(f"/proc/{pid}/environ").read_bytes()
                 if f"{_MARK}={self.mark}".encode() in environment.split(b"\0"):
-                    found.append(int(pid))
+                    found[int(pid)] = Path(f"/proc/{pid}/comm").read_text().strip()
         return found
 
     def terminate(self, within=2):
@@ -93,11 +94,17 @@ class Agent:
         self.process.terminate()
         return self.process.wait(timeout=scaled(within))
 
+    def kill(self):
+        """The end that no agent can make well."""
+        self.process.kill()
+        self.process.wait()
+        self._killed = True
+
     def stop(self):
         """For the end of a case: what is still running must end well."""
         try:
             status = self.terminate() if self.running else self.process.returncode
-            assert status == 0, f"the agent's exit status is {status}"
+            assert status == 0 or self._killed, f"the agent's exit status is {status}"
             until(lambda: not self.family(), 1, "the agent's children to end")
         finally:
             if self.running:
