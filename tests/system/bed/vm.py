@@ -6,7 +6,6 @@ about a second, as often as one likes, each time with a disk of its own: tests g
 Disks, ports and processors are plugged at run time through QMP, so one saved machine serves all of them.
 """
 import json
-import os
 import shutil
 import socket
 import subprocess
