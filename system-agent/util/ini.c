@@ -69,7 +69,7 @@ static int parse_entry(Parser *p, char *line, unsigned number, const char **ret_
         *separator = 0;
         cut_comment(separator + 1);
         p->key = g_ascii_strdown(g_strchomp(line), -1);
-        g_string_assign(p->value, separator + 1);
+        g_string_assign(p->value, g_strchomp(separator + 1));
         p->entry_line = number;
         return 0;
 }
