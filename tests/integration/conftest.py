@@ -80,11 +80,16 @@ class Party:
 
     def settled(self, **options):
         """(host, agent), agreed on version 3; without waiting for the heartbeats that lead there."""
+        host, agent = self.agreed(**options)
+        settle(host)
+        return host, agent
+
+    def agreed(self, **options):
+        """(host, agent), asked for version 3 at once, but not waited for."""
         host = self.host()
         agent = self.agent(**options)
         host.wait_connected(scaled(5))
         host.send({"__name__": "api-version", "apiVersion": 3})
-        settle(host)
         return host, agent
 
     def close(self):

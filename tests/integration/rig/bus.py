@@ -188,8 +188,8 @@ class LoginManager:
     def activate(self, session):
         """Whose session the seat shows; "" for none."""
         value = (session, f"{LOGIN1_PATH}/session/{session}" if session else "/")
-        self._mock("/seat/seat0", "UpdateProperties", "(sa{sv})", f"{LOGIN1}.Seat",
-                   {"ActiveSession": GLib.Variant("(so)", value)})
+        self._client.call(LOGIN1, f"{LOGIN1_PATH}/seat/seat0", PROPERTIES, "Set", GLib.Variant(
+            "(ssv)", (f"{LOGIN1}.Seat", "ActiveSession", GLib.Variant("(so)", value))))
 
     def answer_wrongly(self):
         """Lists sessions in a form that is not the login manager's."""
@@ -197,12 +197,13 @@ class LoginManager:
 
 
 def structure(xml):
-    """What an interface description says, without prose and order: a set of tuples."""
+    """What an interface description says, without prose, order and sd-bus's own annotations: a set of tuples."""
     node = ElementTree.fromstring(xml)
     interface = next(i for i in node.iter("interface") if i.get("name") == MANAGER)
     found = set()
     for member in interface:
         arguments = tuple((a.get("type"), a.get("direction", "in")) for a in member.findall("arg"))
-        annotations = tuple(sorted((a.get("name"), a.get("value")) for a in member.findall("annotation")))
+        annotations = tuple(sorted((a.get("name"), a.get("value")) for a in member.findall("annotation")
+                                   if not a.get("name").startswith("org.freedesktop.systemd1.")))
         found.add((member.tag, member.get("name"), member.get("type"), member.get("access"), arguments, annotations))
     return found
