@@ -49,7 +49,9 @@ static int try_connect(Bus *b) {
         if ((r = sd_bus_new(&b->bus)) < 0 ||
             (r = sd_bus_set_address(b->bus, address ?: DEFAULT_ADDRESS)) < 0 ||
             (r = sd_bus_set_bus_client(b->bus, true)) < 0 ||
-            (r = sd_bus_set_connected_signal(b->bus, true)) < 0 || (r = sd_bus_start(b->bus)) < 0 ||
+            (r = sd_bus_set_connected_signal(b->bus, true)) < 0 ||
+            /* That, too, would flush, before the host gets the last message. */
+            (r = sd_bus_set_close_on_exit(b->bus, false)) < 0 || (r = sd_bus_start(b->bus)) < 0 ||
             (r = match_local(b, "Connected", on_connected)) < 0 ||
             (r = match_local(b, "Disconnected", on_disconnected)) < 0 ||
             (r = sd_bus_attach_event(b->bus, b->event, SD_EVENT_PRIORITY_NORMAL)) < 0)
@@ -108,7 +110,8 @@ Bus *bus_free(Bus *b) {
         (void) sd_event_source_disable_unref(b->retry_source);
         if (b->bus) {
                 (void) sd_bus_detach_event(b->bus);
-                sd_bus_flush_close_unref(b->bus);
+                /* Without flushing, which waits for a bus that does not answer. */
+                (void) sd_bus_close_unref(b->bus);
         }
         sd_event_unref(b->event);
         g_free(b);

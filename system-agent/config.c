@@ -138,7 +138,9 @@ static int on_entry(const char *section, const char *name, const char *value, un
                         continue;
                 if (key_set(k, l->config, value) >= 0)
                         return 0;
-                log_error("%s:%u: %s = %s: expected %s", l->path, line, name, value, expected[k->type]);
+
+                _cleanup_free_ char *shown = g_strdelimit(g_strdup(value), "\n", ' ');
+                log_error("%s:%u: %s = %s: expected %s", l->path, line, name, shown, expected[k->type]);
                 return -EINVAL;
         }
         log_warning("%s:%u: unknown key \"%s\" in section [%s]", l->path, line, name, section);

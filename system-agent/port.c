@@ -49,7 +49,8 @@ struct Port {
         Device *active;
         GString *queue;
         size_t written; /* of the queue */
-        bool congested; /* the device took less than there was */
+        bool congested; /* the device took less than there was, */
+        bool drain_due; /* and the protocol has yet to hear that it flows again */
         RateLimit full_limit;
 };
 
@@ -73,6 +74,7 @@ static void set_active(Port *p, Device *d) {
 
         p->active = d;
         queue_reset(p);
+        p->drain_due = false;
         log_full(LOG_INFO, 0, name, NULL, d ? "Port %s: host connected" : "Port %s: host disconnected",
                  name);
         p->ops->link_changed(p->protocol, d);
@@ -170,11 +172,12 @@ static ReadResult device_read(Device *d) {
         return READ_MORE;
 }
 
-/* Whether a device that reports a hangup has been unplugged; an absent host looks much the same. */
-static bool device_is_unplugged(Device *d) {
+/* Whether a device that reports a hangup is gone for good; with a virtio port, an absent host looks much
+ * the same. */
+static bool device_is_gone(Device *d) {
         char nothing;
 
-        return read(d->fd, &nothing, 0) < 0 && errno == ENODEV;
+        return d->is_socket || (read(d->fd, &nothing, 0) < 0 && errno == ENODEV);
 }
 
 /* Finds out what is the case, and acts on it. */
@@ -195,7 +198,7 @@ static void device_look(Device *d) {
         /* What a host sent before it left is read first. A device beside the active one is left alone. */
         if (p->active == d)
                 result = device_read(d);
-        else if (!host_present && device_is_unplugged(d))
+        else if (!host_present && device_is_gone(d))
                 result = READ_LOST;
 
         if (result == READ_LOST || pfd.revents & (POLLERR | POLLNVAL)) {
@@ -209,11 +212,11 @@ static void device_look(Device *d) {
 
         d->connected = host_present && result != READ_NO_HOST;
         if (p->active == d && d->connected) {
-                bool was_congested = p->congested;
-
                 port_flush(p);
-                if (was_congested && !p->congested)
+                if (p->drain_due && !p->congested) {
+                        p->drain_due = false;
                         p->ops->drained(p->protocol);
+                }
         }
         device_wait(d);
         if (p->active == d && !d->connected)
@@ -269,16 +272,16 @@ static void device_try_open(Device *d) {
         }
 
         d->fd = r;
-        d->path = TAKE_PTR(path);
-        d->said_error = false;
-        d->retry_source = sd_event_source_disable_unref(d->retry_source);
         d->io_events = EPOLLIN | EPOLLOUT | EPOLLET;
         r = sd_event_add_io(d->port->event, &d->io_source, d->fd, d->io_events, on_io, d);
         if (r < 0) {
-                log_full(LOG_ERR, r, d->name, NULL, "Cannot watch port %s: %m", d->path);
-                device_lost(d);
+                device_close(d);
+                device_open_failed(d, path, r);
                 return;
         }
+        d->path = TAKE_PTR(path);
+        d->said_error = false;
+        d->retry_source = sd_event_source_disable_unref(d->retry_source);
         log_full(LOG_INFO, 0, d->name, NULL, "Port %s opened", d->path);
         device_look(d);
 }
@@ -395,7 +398,7 @@ void port_flush(Port *p) {
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0 && errno == EAGAIN) {
-                        p->congested = true;
+                        p->congested = p->drain_due = true;
                         device_wait(p->active);
                         return;
                 }

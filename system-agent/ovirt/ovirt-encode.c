@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ovirt/ovirt-encode.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "guest-info/containers.h"
@@ -9,6 +8,7 @@
 #include "guest-info/network.h"
 #include "util/cleanup.h"
 #include "util/json-get.h"
+#include "util/json-write.h"
 
 #define REPLACEMENT 0xFFFD
 
@@ -69,14 +69,12 @@ static JsonObject *message(const char *name) {
 
 static char *generate(JsonObject *o, size_t *ret_n) {
         g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), o);
-        g_autoptr(JsonGenerator) generator = json_generator_new();
-        g_autoptr(GString) line = g_string_new(NULL);
+        GString *line = g_string_new(NULL);
 
-        json_generator_set_root(generator, node);
-        json_generator_to_gstring(generator, line);
+        json_write(line, node);
         g_string_append_c(line, '\n');
         *ret_n = line->len;
-        return g_string_free(TAKE_PTR(line), false);
+        return g_string_free(line, false);
 }
 
 /* Consumes @o. Shortens its array @list, if it has one, while the line is too long. */
@@ -328,9 +326,6 @@ static JsonNode *filtered(JsonNode *node) {
                 json_node_take_array(n, filtered_array(json_node_get_array(node)));
                 return n;
         }
-        if (JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_DOUBLE &&
-            !isfinite(json_node_get_double(node)))
-                return json_node_new(JSON_NODE_NULL);
         return json_node_copy(node);
 }
 

@@ -85,16 +85,24 @@ static void bad_line(OvirtProtocol *p, const char *why) {
                          "Ignoring a line of the host's: %s (%u more before)", why, suppressed);
 }
 
-/* Says why a command was not carried out: its name, cleaned, and never its members. */
+/* A command's name as it may stand in a log. */
+static char *clean_name(const char *name) {
+        char *clean = g_strndup(name, 64);
+
+        for (char *c = clean; *c; c++)
+                if (!g_ascii_isgraph(*c))
+                        *c = '?';
+        return clean;
+}
+
+/* Says why a command was not carried out: its name, and never its members. */
 static void refused(OvirtProtocol *p, const char *name, int error) {
-        _cleanup_free_ char *clean = g_strndup(name, 64);
+        _cleanup_free_ char *clean = NULL;
         unsigned suppressed;
 
         if (!rate_limit(&p->command_limit, &suppressed))
                 return;
-        for (char *c = clean; *c; c++)
-                if (!g_ascii_isgraph(*c))
-                        *c = '?';
+        clean = clean_name(name);
         log_full(error == -EOPNOTSUPP ? LOG_NOTICE : LOG_WARNING, 0, port_path(p->context.port), clean,
                  "Ignoring the host's command \"%s\": %s (%u more before)", clean,
                  error == -ENOENT       ? "there is no such command"
@@ -119,8 +127,11 @@ static void on_line(const char *line, size_t n, void *userdata) {
                 bad_line(p, r == -EPROTO ? "it has no name" : "it is no JSON object");
                 return;
         }
-        if (log_is_debug())
-                log_full(LOG_DEBUG, 0, port_path(p->context.port), m->name, "Received %s", m->name);
+        if (log_is_debug()) {
+                _cleanup_free_ char *clean = clean_name(m->name);
+
+                log_full(LOG_DEBUG, 0, port_path(p->context.port), clean, "Received %s", clean);
+        }
         r = ovirt_command_run(p, m);
         if (r < 0)
                 refused(p, m->name, r);

@@ -42,6 +42,15 @@ static int parse_section(Parser *p, char *line, const char **ret_reason) {
         return 0;
 }
 
+/* Where an entry begins, a comment may also follow its value: after a blank and a semicolon. */
+static void cut_comment(char *value) {
+        for (char *c = value; (c = strchr(c, ';')); c++)
+                if (c > value && g_ascii_isspace(c[-1])) {
+                        *c = 0;
+                        return;
+                }
+}
+
 static int parse_entry(Parser *p, char *line, unsigned number, const char **ret_reason) {
         char *separator = strpbrk(line, "=:");
         int r;
@@ -58,8 +67,9 @@ static int parse_entry(Parser *p, char *line, unsigned number, const char **ret_
         if (r < 0)
                 return r;
         *separator = 0;
+        cut_comment(separator + 1);
         p->key = g_ascii_strdown(g_strchomp(line), -1);
-        g_string_assign(p->value, separator + 1);
+        g_string_assign(p->value, g_strchomp(separator + 1));
         p->entry_line = number;
         return 0;
 }

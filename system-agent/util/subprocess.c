@@ -86,8 +86,11 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *userdata) {
         Subprocess *s = userdata;
 
-        if (!s)
-                return 0; /* freed before the kernel let go of its child */
+        if (!s) {
+                /* Freed before the kernel let go of its child: nobody else holds the source. */
+                (void) sd_event_source_set_floating(source, false);
+                return 0;
+        }
         s->pid = 0;
         s->exit_source = sd_event_source_disable_unref(s->exit_source);
         if (s->finished)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/json-parse.h"
+#include "util/json-write.h"
 #include "util/cleanup.h"
 
 #include <errno.h>
@@ -18,17 +19,17 @@ static int parse(const char *text, size_t n, JsonNode **ret) {
 }
 
 static char *to_text(JsonNode *node) {
-        g_autoptr(JsonGenerator) generator = json_generator_new();
+        GString *text = g_string_new(NULL);
 
-        json_generator_set_root(generator, node);
-        return json_generator_to_data(generator, NULL);
+        json_write(text, node);
+        return g_string_free(text, false);
 }
 
 static void test_accepted(void) {
         static const struct {
                 const char *text;
                 size_t n;
-                const char *value; /* as json-glib writes it */
+                const char *value; /* as json-write writes it */
         } cases[] = {
                 {TEXT("null"), "null"},
                 {TEXT("true"), "true"},
@@ -46,9 +47,9 @@ static void test_accepted(void) {
                 {TEXT("{\"a\":{\"x\":1},\"a\":{\"x\":1},\"a\":null}"), "{\"a\":null}"},
                 {TEXT("\"\""), "\"\""},
                 {TEXT("\"a/b\""), "\"a/b\""},
-                {TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""), "\"\\\"\\\\/\\b\\f\\n\\r\\t\""},
+                {TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""), "\"\\\"\\\\/\\u0008\\u000c\\u000a\\u000d\\u0009\""},
                 {TEXT("\"\\u0041\\u00e9\\u20AC\""), "\"A\u00e9\u20ac\""},
-                {TEXT("\"\x7f\""), "\"\\u007f\""},
+                {TEXT("\"\x7f\""), "\"\x7f\""},
                 {TEXT("\"\u00e9\u20ac\U0001f600\ufffe\uffff\ufeff\""),
                  "\"\u00e9\u20ac\U0001f600\ufffe\uffff\ufeff\""},
                 /* Pairs, and halves that stay alone. */
@@ -59,7 +60,7 @@ static void test_accepted(void) {
                 {TEXT("\"\\udfffx\""), "\"\ufffdx\""},
                 {TEXT("\"\\ude00\\ud83d\""), "\"\ufffd\ufffd\""},
                 {TEXT("\"\\ud83d\\ud83d\\ude00\""), "\"\ufffd\U0001f600\""},
-                {TEXT("\"\\ud83d\\n\""), "\"\ufffd\\n\""},
+                {TEXT("\"\\ud83d\\n\""), "\"\ufffd\\u000a\""},
                 {TEXT("\"\\ud83dx\\ude00\""), "\"\ufffdx\ufffd\""},
                 {TEXT("\"\\ud83d\\u0041\""), "\"\ufffdA\""},
                 {TEXT("\"\\ud7ff\\ue000\""), "\"\ud7ff\ue000\""},

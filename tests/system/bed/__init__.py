@@ -10,9 +10,11 @@
 Nothing here changes the host outside the cache and the run directory.
 """
 import contextlib
+import ctypes
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -80,6 +82,12 @@ def cache_lock():
     with open(CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def die_with_parent():
+    """For a new child: it ends with the test run, however that ends."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def stop_process(process, timeout):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import HERE, PORT, RUN, BedError, Result, need, need_root, rootfs, stop_process, wait_until
+from . import HERE, PORT, RUN, BedError, Result, die_with_parent, need, need_root, rootfs, stop_process, wait_until
 
 # The mounts are made in a name space of their own, so that nothing is left over whatever happens.
 START = """
@@ -47,7 +47,8 @@ class Container:
         shutil.rmtree(self.run_dir, ignore_errors=True)
         (self.run_dir / "fs").mkdir(parents=True)
         self.bridge = subprocess.Popen([sys.executable, HERE / "port_bridge.py", self.port], text=True,
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       preexec_fn=die_with_parent)
         tty = self.bridge.stdout.readline().strip()
         if not tty:
             raise BedError("the port's stand-in did not start")
@@ -61,7 +62,7 @@ class Container:
                 ["unshare", "--mount", "sh", "-c", START, "sh", self.run_dir, root, self.product or "",
                  *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-                preexec_fn=self._enter_cgroups)
+                preexec_fn=self._child)
         try:
             wait_until(self._is_up, 60, f"container {self.name} boots")
         except BedError as e:
@@ -129,7 +130,8 @@ class Container:
         candidates = [Path("/sys/fs/cgroup") / d for d in ("systemd", "unified", ".")]
         return [c for c in candidates if os.access(c / "cgroup.procs", os.W_OK)]
 
-    def _enter_cgroups(self):
+    def _child(self):
+        die_with_parent()
         for base in self._cgroup_bases():
             own = base / f"bed-{self.name}"
             own.mkdir(exist_ok=True)

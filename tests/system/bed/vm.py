@@ -6,14 +6,13 @@ about a second, as often as one likes, each time with a disk of its own: tests g
 Disks, ports and processors are plugged at run time through QMP, so one saved machine serves all of them.
 """
 import json
-import os
 import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
-from . import PORT, RUN, BedError, Result, host_run, image, need, stop_process, wait_until
+from . import PORT, RUN, BedError, Result, die_with_parent, host_run, image, need, stop_process, wait_until
 
 APPEND = "console=ttyS0 quiet root=/dev/vda rw systemd.show_status=0 mitigations=off random.trust_cpu=on"
 
@@ -131,7 +130,8 @@ class VM:
             *self.extra, *more]
         with open(d / "qemu.log", "wb") as log:
             self.qemu = subprocess.Popen(["qemu-system-x86_64", *map(str, arguments)], stdout=log,
-                                         stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+                                         stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                                         preexec_fn=die_with_parent)
         try:
             wait_until(lambda: self._died() or self._listens(), 20, "QEMU opens its monitor")
             self._qmp = Qmp(d / "qmp")

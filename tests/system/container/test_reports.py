@@ -16,10 +16,10 @@ def report(guest):
         host.wait_connected()
         guest.run("systemctl", "restart", UNIT)
         host.expect("refresh-set", version=3, within=20)
-        host.expect("number-of-cpus", within=5)
         host.send("refresh")
         host.expect("refresh-set", version=3, within=5)
         host.expect("heartbeat", within=7)
+        host.wait_until(lambda: host.messages("number-of-cpus"), 15, "number-of-cpus")
         return {m.name: m for m in host.messages()}
 
 
@@ -78,7 +78,8 @@ def test_applications(guest, report):
     found = report["applications"]["applications"]
     own = [a for a in found if a.startswith("ovirt-guest-agent-2.")]
     assert len(own) == 1, found
-    installed = guest.run("dpkg-query", "-W", "-f", "${Package}-${Version}\n").splitlines()
+    shown = guest.run("dpkg-query", "-W", "-f", "${Package} ${Version}\n").splitlines()
+    installed = [f"{name}-{version.rpartition(':')[2]}" for name, version in map(str.split, shown)]
     assert set(found) - set(own) <= set(installed)
 
 

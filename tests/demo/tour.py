@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tour: what the agent is there for, step by step; each step is seen on the wire, or the tour has failed."""
+
+import sys
+import textwrap
+import time
+
+from hostconsole.render import Table
+
+AT_ONCE = 1.0  # seconds for a change in the guest to reach the host
+AT_ONCE_IF_SLOW = 15.0  # in a machine without KVM a login alone takes seconds
+SOON = 10.0
+START = 60.0  # a virtual machine may still be busy with itself
+USER = "alice"
+PACKAGE = ("linux-image-9.9.9-demo", "9.9.9-1")  # a pattern of the default configuration matches it
+ADDRESS = "198.51.100.7"
+ODD = {
+    "text": "naïve \"quotes\" \\ \t ☃ 𝄞 \N{RIGHT-TO-LEFT OVERRIDE} ﷺ",
+    "nested": {"list": [1, -2.5, None, True, []]},
+}
+REFUSED = ["lock-screen", "log-off", "hibernate disk", "lifecycle-event before_migration 1"]
+PASSWORD = "a-secret-that-no-log-shows"
+BUS = ("org.ovirt.GuestAgent1", "/org/ovirt/GuestAgent1", "org.ovirt.GuestAgent1.Manager")
+
+
+class NotSeen(Exception):
+    """A step failed; the text says what was waited for."""
+
+
+class Tour:
+    def __init__(self, guest, host):
+        self.guest = guest
+        self.host = host
+        self.steps = self.skipped = 0
+        self._mark = 0
+
+    def run(self):
+        """Exit status."""
+        try:
+            for part in (self.connect, self.negotiate, self.report, self.echo, self.bad_line, self.seat, self.change,
+                         self.host_restarts, self.refuse, self.look_inside, self.stop, self.judge):
+                part()
+        except NotSeen as e:
+            print(f"✗ {e}", flush=True)
+            self._evidence()
+            return 1
+        left_out = f", {self.skipped} left out" if self.skipped else ""
+        print(f"\nThe tour has ended: {self.steps} steps seen{left_out}.")
+        return 0
+
+    # -- the steps
+
+    def connect(self):
+        self._until(lambda: self.host.connected, START, "the agent to connect")
+        self._ok("the agent found its port and connected to the host")
+        start = self._see("startup-set", START)
+        self._ok(f"it introduced itself at once: {', '.join(start['names'])}")
+
+    def negotiate(self):
+        first = self._see("heartbeat", SOON)
+        if first["apiVersion"] != 0:
+            raise NotSeen(f"the first heartbeat offers version {first['apiVersion']}, not 0")
+        self._ok(f"first heartbeat, version 0, {first['free-ram']} MiB free: old hosts understand it")
+        self._see("heartbeat", SOON, apiVersion=3)
+        self._see("version", SOON, to=3)
+        self._ok("next heartbeat offers version 3, and the host takes it")
+
+    def report(self):
+        full = self._see("refresh-set", START, version=3)
+        self._ok(f"full report, {len(full['names'])} messages: {', '.join(full['names'])}")
+        table = Table(self.host, 100)
+        print("\n  The host sees:\n")
+        for line in [table.title(), *table.lines()]:
+            print("  " + "".join(text for _, text in line).rstrip())
+        print(flush=True)
+
+    def echo(self):
+        self._send({"__name__": "echo", **ODD})
+        answer = self._see("echo", SOON, **ODD)
+        self._ok(f"echo came back with every character as it was{self._after(answer)}")
+
+    def bad_line(self):
+        self._begin()
+        self.host.send_bytes(b'{"__name__": "echo", "cut off in the mid\n\0\xff\n[]\n')
+        self.host.send({"__name__": "echo", "after": "the bad lines"})
+        answer = self._see("echo", SOON, after="the bad lines")
+        self._until(lambda: self.guest.log().count("Ignoring a line of the host's") >= 3, SOON,
+                    "three lines in the log")
+        self._ok(f"three bad lines cost only themselves: the next one was answered{self._after(answer)}")
+
+    def seat(self):
+        self._told(lambda: self.guest.seat(USER), f"{USER} sat down", "active-user", name=USER)
+        self._told(lambda: self.guest.seat(""), f"{USER} left", "active-user", name="None")
+
+    def change(self):
+        if not self.guest.isolated:
+            self._skip("changing host name, address and packages: the guest is this machine")
+            return
+        self._told(lambda: self.guest.set_hostname("renamed"), "the host name changed", "host-name", name="renamed")
+        if self.guest.nic:
+            self._told(lambda: self.guest.add_address(f"{ADDRESS}/24"), f"{self.guest.nic} got another address",
+                       "network-interfaces", interfaces=lambda i: any(ADDRESS in n["inet"] for n in i))
+        else:
+            self._skip("adding an address: this kernel lets us make no network interface")
+        if self.guest.has_packages:
+            self._told(lambda: self.guest.install(*PACKAGE), "a package was installed", "applications",
+                       applications=lambda a: "-".join(PACKAGE) in a)
+        else:
+            self._skip("installing a package: there is no dpkg here whose list could be stood in for")
+
+    def host_restarts(self):
+        self._begin()
+        self.host.disconnect()
+        if self.guest.isolated:
+            self.guest.set_hostname("renamed-again")
+        name = self.guest.hostname()
+        self._see("link", SOON, state="down")
+        self.host.connect()
+        up = self._see("link", SOON, state="up")
+        self._see("refresh-set", SOON)
+        told = [e for e in self.host.messages() if e.time >= up.time]
+        names = {e["name"] for e in told if e.name == "host-name"}
+        if names != {name}:
+            raise NotSeen(f"after the reconnection the host is told the names {names}, not only {name}")
+        self._see("heartbeat", SOON)
+        self._ok("the host went and came back: a fresh report that begins with a whole message, nothing stale in it")
+
+    def refuse(self):
+        self._begin()
+        for command in REFUSED:
+            self.host.send(command)
+        self.host.send({"__name__": "login", "username": USER, "password": PASSWORD})
+        self.host.send({"__name__": "echo", "after": "the refused"})
+        self._see("echo", SOON, after="the refused")
+        for command in [*REFUSED, "login"]:
+            line = f'"{command.split()[0]}": this version cannot do it'
+            self._until(lambda line=line: line in self.guest.log(), SOON, f"the log to say {line}")
+        if PASSWORD in self.guest.log():
+            raise NotSeen("the password is in the log")
+        self._ok("lock-screen, log-off, hibernate, lifecycle-event, login: not in this version, and the log says so")
+
+    def look_inside(self):
+        tree = self.guest.busctl("tree", BUS[0])
+        members = self.guest.busctl("introspect", *BUS[:2], BUS[2])
+        channels = self.guest.busctl("get-property", *BUS, "Channels")
+        if BUS[1] not in tree or ".Refresh" not in members or '"vdsm"' not in channels:
+            raise NotSeen(f"the agent on the bus; instead:\n{tree}{members}{channels}")
+        self._ok("inside the guest the bus shows the agent (busctl tree, busctl introspect):")
+        print(textwrap.indent(f"\n{tree.rstrip()}\n\n{members.rstrip()}\n", "  "), flush=True)
+
+    def stop(self):
+        self._begin()
+        status = self.guest.stop_agent()
+        self._see("session-shutdown", SOON)
+        self._until(lambda: status() is not None, SOON, "the agent to end")
+        self.host.process(0)
+        last = self.host.messages()[-1]
+        if last.name != "session-shutdown" or status() != 0:
+            raise NotSeen(f"session-shutdown as the last line and exit status 0; it was {last.name}, {status()}")
+        self._ok("SIGTERM: session-shutdown was the last line, and the agent ended with exit status 0")
+
+    def judge(self):
+        if self.host.complaints:
+            raise NotSeen("a guest without fault; VDSM would complain:\n"
+                          + "\n".join(f"    {e.summary()}" for e in self.host.complaints))
+        self._ok(f"VDSM would have taken each of {len(self.host.messages())} messages without a complaint")
+
+    # -- how a step is seen
+
+    def _begin(self):
+        """What counts is what comes after this."""
+        self.host.process(0)
+        self._mark = len(self.host.events)
+        self._since = self.host.now
+
+    def _send(self, message):
+        self._begin()
+        self.host.send(message)
+
+    def _told(self, cause, what, message, /, **members):
+        """Something changes in the guest, and the host learns of it at once."""
+        self._begin()
+        cause()
+        event = self._see(message, AT_ONCE if self.guest.is_fast else AT_ONCE_IF_SLOW, **members)
+        self._ok(f"{what}: the host was told{self._after(event)}")
+
+    def _after(self, event):
+        # In a slow machine it would be the time of the cause.
+        if not self.guest.is_fast:
+            return ""
+        return f", {max(event.time - self._since, 0) * 1000:.0f} ms later"
+
+    def _see(self, what, within, /, **members):
+        """The first event of that name since _begin() whose members are so; a member may be a condition."""
+        def found():
+            return next((e for e in self.host.events[self._mark:]
+                         if e.name == what and e.kind not in ("sent", "note", "change")
+                         and _fits(e.members, members)), None)
+        return self._until(found, within, f"{what} {', '.join(members)}".strip())
+
+    def _until(self, condition, within, what):
+        deadline = time.monotonic() + within
+        while not (value := condition()):
+            if time.monotonic() >= deadline:
+                raise NotSeen(f"waited {within:g} s for {what}")
+            self.host.process(min(0.1, within))
+        return value
+
+    def _ok(self, text):
+        self.steps += 1
+        print("\n".join(textwrap.wrap(text, 100, initial_indent="✓ ", subsequent_indent="  ",
+                                      break_on_hyphens=False)), flush=True)
+
+    def _skip(self, text):
+        self.skipped += 1
+        print(f"- left out: {text}", flush=True)
+
+    def _evidence(self):
+        print("  The last that was seen:")
+        for event in self.host.events[-15:]:
+            print(f"    {event.time:8.3f}s {event.summary()[:150]}")
+        print("  The end of the agent's log:")
+        print(textwrap.indent("\n".join(self.guest.log().splitlines()[-10:]), "    "))
+        sys.stdout.flush()
+
+
+def _fits(actual, wanted):
+    return all(k in actual and (w(actual[k]) if callable(w) else actual[k] == w) for k, w in wanted.items())

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private system bus with the policy as shipped, and a login manager on it that does what the case says."""
+
+import os
+import signal
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from gi.repository import Gio, GLib
+
+from .pace import until
+
+SOURCES = Path(__file__).resolve().parents[3]
+POLICY = SOURCES / "dbus-interfaces/org.ovirt.GuestAgent1.conf"
+INTERFACE_FILE = SOURCES / "dbus-interfaces/org.ovirt.GuestAgent1.xml"
+NAME = "org.ovirt.GuestAgent1"
+PATH = "/org/ovirt/GuestAgent1"
+MANAGER = "org.ovirt.GuestAgent1.Manager"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+LOGIN1 = "org.freedesktop.login1"
+LOGIN1_PATH = "/org/freedesktop/login1"
+_MOCK = "org.freedesktop.DBus.Mock"
+
+# What a system bus has in common everywhere: nobody owns or calls anything unless a policy file lets them.
+_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus"/>
+  </policy>
+  <policy user="root">
+    <allow own="org.freedesktop.login1"/>
+    <allow send_destination="org.freedesktop.login1"/>
+  </policy>
+  <include>{policy}</include>
+</busconfig>
+"""
+
+
+class Bus:
+    def __init__(self, directory, start=True):
+        self._directory = Path(directory)
+        self._socket = self._directory / "bus"
+        self._configuration = self._directory / "bus.conf"
+        self._configuration.write_text(_CONFIGURATION.format(socket=self._socket, policy=POLICY))
+        self.address = f"unix:path={self._socket}"
+        self._daemon = None
+        self._clients = []
+        if start:
+            self.start()
+
+    def start(self):
+        self._daemon = subprocess.Popen(
+            ["dbus-daemon", f"--config-file={self._configuration}", "--nofork", "--nopidfile", "--print-address"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        assert self._daemon.stdout.readline().startswith(b"unix:")
+
+    def stop(self):
+        """Ends the daemon, and with it every connection."""
+        for client in self._clients:
+            client.terminate()
+            client.wait()
+        self._clients.clear()
+        self._daemon.send_signal(signal.SIGCONT)
+        self._daemon.terminate()
+        self._daemon.wait()
+        self._daemon = None
+        self._socket.unlink(missing_ok=True)
+
+    def close(self):
+        if self._daemon:
+            self.stop()
+
+    def freeze(self):
+        self._daemon.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self._daemon.send_signal(signal.SIGCONT)
+
+    def run(self, *command):
+        """A client that ends with the bus."""
+        self._clients.append(subprocess.Popen(command, env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address}))
+
+    def connect(self):
+        flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
+        connection = Gio.DBusConnection.new_for_address_sync(self.address, flags, None, None)
+        connection.set_exit_on_close(False)
+        return Client(connection)
+
+    def as_nobody(self, *words):
+        """busctl by a user without privileges, to the agent: the finished process."""
+        return subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "busctl", f"--address={self.address}",
+             *words], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+class Client:
+    """A connection to the bus."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.changes = []
+
+    def call(self, name, path, interface, method, arguments=None):
+        reply = self.connection.call_sync(name, path, interface, method, arguments, None, Gio.DBusCallFlags.NONE,
+                                          5000, None)
+        return reply.unpack()
+
+    def has_owner(self, name):
+        return self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
+                         GLib.Variant("(s)", (name,)))[0]
+
+    def manager(self, method):
+        return self.call(NAME, PATH, MANAGER, method)
+
+    def get(self, name):
+        return self.call(NAME, PATH, PROPERTIES, "Get", GLib.Variant("(ss)", (MANAGER, name)))[0]
+
+    def watch(self):
+        """From now on the agent's changes of properties are found in changes, as (name, value)."""
+        def on_signal(_connection, _sender, _path, _interface, _signal, parameters):
+            _, changed, invalidated = parameters.unpack()
+            assert not invalidated
+            self.changes.extend(changed.items())
+        self.connection.signal_subscribe(NAME, PROPERTIES, "PropertiesChanged", PATH, MANAGER,
+                                         Gio.DBusSignalFlags.NONE, on_signal)
+
+    def wait_change(self, condition, within=2):
+        def check():
+            while GLib.MainContext.default().iteration(False):
+                pass
+            return condition(self.changes)
+        return until(check, within, "a change of properties")
+
+
+class LoginManager:
+    """dbusmock's login manager, with sessions added, changed and removed as they are by the real one."""
+
+    def __init__(self, bus):
+        bus.run("/usr/bin/python3", "-m", "dbusmock", "--system", "--template", "logind")
+        self._client = bus.connect()
+        until(lambda: self._client.has_owner(LOGIN1), what="the login manager")
+        self._add("/seat/seat0", "Seat", {"ActiveSession": GLib.Variant("(so)", ("", "/"))})
+
+    def _mock(self, path, method, signature, *arguments):
+        return self._client.call(LOGIN1, LOGIN1_PATH + path, _MOCK, method, GLib.Variant(signature, arguments))
+
+    def _add(self, path, interface, properties):
+        self._mock("", "AddObject", "(ssa{sv}a(ssss))", LOGIN1_PATH + path, f"{LOGIN1}.{interface}", properties, [])
+
+    def _signal(self, name, session):
+        arguments = [GLib.Variant("s", session), GLib.Variant("o", f"{LOGIN1_PATH}/session/{session}")]
+        self._mock("", "EmitSignal", "(sssav)", f"{LOGIN1}.Manager", name, "so", arguments)
+
+    def add(self, session, user, seat="seat0", kind="user", state="online", remote=False):
+        self._add(f"/session/{session}", "Session", {
+            "Id": GLib.Variant("s", session),
+            "User": GLib.Variant("(uo)", (1000, f"{LOGIN1_PATH}/user/1000")),
+            "Name": GLib.Variant("s", user),
+            "Seat": GLib.Variant("(so)", (seat, f"{LOGIN1_PATH}/seat/{seat}" if seat else "/")),
+            "Class": GLib.Variant("s", kind),
+            "State": GLib.Variant("s", state),
+            "Remote": GLib.Variant("b", remote)})
+        self._signal("SessionNew", session)
+
+    def change(self, session, **properties):
+        values = {k: GLib.Variant("b" if isinstance(v, bool) else "s", v) for k, v in properties.items()}
+        self._mock(f"/session/{session}", "UpdateProperties", "(sa{sv})", f"{LOGIN1}.Session", values)
+
+    def remove(self, session):
+        self._mock("", "RemoveObject", "(s)", f"{LOGIN1_PATH}/session/{session}")
+        self._signal("SessionRemoved", session)
+
+    def activate(self, session):
+        """Whose session the seat shows; "" for none."""
+        value = (session, f"{LOGIN1_PATH}/session/{session}" if session else "/")
+        self._client.call(LOGIN1, f"{LOGIN1_PATH}/seat/seat0", PROPERTIES, "Set", GLib.Variant(
+            "(ssv)", (f"{LOGIN1}.Seat", "ActiveSession", GLib.Variant("(so)", value))))
+
+    def answer_wrongly(self):
+        """Lists sessions in a form that is not the login manager's."""
+        self._mock("", "AddMethod", "(sssss)", f"{LOGIN1}.Manager", "ListSessions", "", "as", "ret = ['x']")
+
+
+def structure(xml):
+    """What an interface description says, without prose, order and sd-bus's own annotations: a set of tuples."""
+    node = ElementTree.fromstring(xml)
+    interface = next(i for i in node.iter("interface") if i.get("name") == MANAGER)
+    found = set()
+    for member in interface:
+        arguments = tuple((a.get("type"), a.get("direction", "in")) for a in member.findall("arg"))
+        annotations = tuple(sorted((a.get("name"), a.get("value")) for a in member.findall("annotation")
+                                   if not a.get("name").startswith("org.freedesktop.systemd1.")))
+        found.add((member.tag, member.get("name"), member.get("type"), member.get("access"), arguments, annotations))
+    return found

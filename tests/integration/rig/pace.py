@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long things may take here: under valgrind or a sanitizer everything is slower."""
+
+import os
+import time
+
+WRAPPER = os.environ.get("AGENT_WRAPPER", "").split()
+INSTRUMENTED = bool(WRAPPER) or "ASAN_OPTIONS" in os.environ
+SLOWNESS = 6 if WRAPPER else 2 if INSTRUMENTED else 1
+_LOOK = 0.02
+
+
+def scaled(seconds):
+    """A deadline that holds on a plain build, as it is for this one."""
+    return seconds * SLOWNESS
+
+
+def until(condition, within=10, what="a condition"):
+    """The condition's value, once it is true."""
+    deadline = time.monotonic() + scaled(within)
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {scaled(within)} s for {what}"
+        time.sleep(_LOOK)
+    return value

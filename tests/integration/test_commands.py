@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that this version knows, and what becomes of the others: vectors B."""
+
+import os
+
+import pytest
+from rig.pace import scaled
+
+SECRET = "s3kr1t-w0rd"
+
+
+def reply(host, line):
+    """What comes back for a line before a heartbeat could: messages but heartbeats and changes."""
+    host.send_bytes(line + b"\n")
+    host.send({"__name__": "echo", "fence": 1})
+    host.expect("echo", within=scaled(5), fence=1)
+    sent = max(i for i, e in enumerate(host.events) if e.kind == "sent" and e.name == "raw")
+    return [e for e in host.events[sent:] if e.kind == "message" and e.name not in ("heartbeat", "disks-usage")
+            and e.members.get("fence") != 1]
+
+
+ECHOES = [
+    ("B1", rb'{"a": 1, "b": "x", "__name__": "echo"}', {"a": 1, "b": "x"}),
+    ("B2", rb'{"s": "\ud83d\ude00\u010d", "__name__": "echo"}', {"s": "\U0001f600\u010d"}),
+    ("B3", rb'{"s": "a\u0001b", "\u0007": 1, "__name__": "echo"}', {"s": "a\ufffdb", "\ufffd": 1}),
+    ("B4", rb'{"__name__": "echo"}', {}),
+    ("B55", rb'{"a": {"b": [null, true, 1.5, {"c": []}]}, "__name__": "echo"}', {"a": {"b": [None, True, 1.5, {"c": []}]}}),
+    ("kept-characters", rb'{"s": "\t\n\r\u0085", "__name__": "echo"}', {"s": "\t\n\r\u0085"}),
+    ("nul", rb'{"s": "a\u0000b", "__name__": "echo"}', {"s": "a\ufffdb"}),
+    ("non-characters", rb'{"s": "\ufffe\uffff\u007f\u009f", "__name__": "echo"}', {"s": "\ufffd" * 4}),
+    ("big-integer", rb'{"n": 9007199254740993, "m": -9223372036854775808, "__name__": "echo"}',
+     {"n": 9007199254740993, "m": -2**63}),
+    ("utf-8", '{"s": "žluť \U0001f600", "__name__": "echo"}'.encode(), {"s": "žluť \U0001f600"}),
+]
+
+
+@pytest.mark.parametrize("line, members", [e[1:] for e in ECHOES], ids=[e[0] for e in ECHOES])
+def test_echo(standing, line, members):
+    host, _ = standing
+    complained = len(host.complaints)
+    assert [(e.name, e.members) for e in reply(host, line)] == [("echo", members)]
+    assert len(host.complaints) == complained
+
+
+def test_echo_of_a_long_line(standing):
+    """The longest line there may be comes back whole."""
+    host, _ = standing
+    text = "x" * (64 * 1024 - 100)
+    assert [e["s"] for e in reply(host, b'{"s": "%s", "__name__": "echo"}' % text.encode())] == [text]
+
+
+CPUS = [
+    ("B39", b'{"count": 4, "__name__": "set-number-of-cpus"}', True),
+    ("B41-zero", b'{"count": 0, "__name__": "set-number-of-cpus"}', False),
+    ("B41-negative", b'{"count": -1, "__name__": "set-number-of-cpus"}', False),
+    ("B41-missing", b'{"__name__": "set-number-of-cpus"}', False),
+    ("B41-text", b'{"count": "x", "__name__": "set-number-of-cpus"}', False),
+    ("null", b'{"count": null, "__name__": "set-number-of-cpus"}', False),
+    ("numeric-text", b'{"count": "2", "__name__": "set-number-of-cpus"}', True),
+    ("huge", b'{"count": 1e400, "__name__": "set-number-of-cpus"}', False),
+]
+
+
+@pytest.mark.parametrize("line, answered", [c[1:] for c in CPUS], ids=[c[0] for c in CPUS])
+def test_set_number_of_cpus(standing, line, answered):
+    host, _ = standing
+    expected = [("number-of-cpus", {"count": len(os.sched_getaffinity(0))})] if answered else []
+    assert [(e.name, e.members) for e in reply(host, line)] == expected
+
+
+def test_b40_not_at_version_0(party):
+    host = party.host(versioning=False)
+    party.agent()
+    host.expect("refresh-set", within=scaled(5))
+    host.collect(scaled(2))
+    assert reply(host, b'{"count": 4, "__name__": "set-number-of-cpus"}') == []
+
+
+LATER = [
+    ("shutdown", {"timeout": 30, "message": f"bye {SECRET}", "reboot": "False"}),
+    ("hibernate", {"state": "disk"}),
+    ("lock-screen", {}),
+    ("log-off", {}),
+    ("login", {"username": "bob@d.example", "password": SECRET}),
+    ("lifecycle-event", {"type": "before_migration", "reply_id": SECRET}),
+]
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["plain", "debug"])
+def test_what_comes_later_is_refused_honestly(party, debug):
+    host, agent = party.settled(debug=debug)
+    for name, members in LATER[:5]:
+        assert reply(host, host_line(name, members)) == []
+        assert len(agent.wait_log(f'"{name}"')) == 1
+    assert SECRET not in "\n".join(agent.log(level=""))
+    assert "bob" not in "\n".join(agent.log(level=""))
+
+
+@pytest.mark.parametrize("name, members", LATER, ids=[name for name, _ in LATER])
+def test_refused_without_a_word_on_the_wire(standing, name, members):
+    host, agent = standing
+    assert reply(host, host_line(name, members)) == []
+    assert SECRET not in "\n".join(agent.log(level=""))
+
+
+def host_line(name, members):
+    body = "".join(f'"{k}": {v if isinstance(v, int) else chr(34) + v + chr(34)}, ' for k, v in members.items())
+    return f'{{{body}"__name__": "{name}"}}'.encode()
+
+
+UNKNOWN = [
+    ("B54", b'{"__name__": "frobnicate"}'),
+    ("B56", b'{"__name__": "LOCK-SCREEN"}'),
+    ("empty-looking", b'{"__name__": " "}'),
+    ("control", rb'{"__name__": "echo\n\u001b[31m"}'),
+    ("guest-message", b'{"__name__": "heartbeat", "free-ram": "1"}'),
+]
+
+
+@pytest.mark.parametrize("line", [u[1] for u in UNKNOWN], ids=[u[0] for u in UNKNOWN])
+def test_unknown_commands(standing, line):
+    host, agent = standing
+    assert reply(host, line) == []
+    assert "\x1b" not in "\n".join(agent.log(level=""))
