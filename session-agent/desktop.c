@@ -7,8 +7,7 @@
 static void on_answer(GObject *bus, GAsyncResult *result, gpointer userdata) {
         GDBusMethodInvocation *invocation = userdata;
         g_autoptr(GError) error = NULL;
-        g_autoptr(GVariant) answer =
-                g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+        g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
 
         if (answer) {
                 g_dbus_method_invocation_return_value(invocation, NULL);

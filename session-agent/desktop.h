@@ -10,6 +10,6 @@ typedef struct DesktopRequest {
 } DesktopRequest;
 
 /* Asks, and answers @invocation, which it takes, when the desktop has: with nothing, or with .Failed and the
- * reason. A desktop that does not answer in time has refused: the screen shield of GNOME never answers when it
- * may not lock. */
+ * reason. A desktop that does not answer in time has refused: the screen shield of GNOME never answers when
+ * it may not lock. */
 void desktop_ask(GDBusConnection *bus, const DesktopRequest *request, GDBusMethodInvocation *invocation);

@@ -3,18 +3,19 @@
 
 #include "desktop.h"
 
-/* Every locker has the methods Lock and GetActive and the signal ActiveChanged. A name in this list counts only
- * once it has answered GetActive: org.freedesktop.ScreenSaver is KDE's locker, and light-locker, but elsewhere it
- * often does no more than to keep the screen lit. */
+/* Every locker has the methods Lock and GetActive and the signal ActiveChanged. A name in this list counts
+ * only once it has answered GetActive: org.freedesktop.ScreenSaver is KDE's locker, and light-locker, but
+ * elsewhere it often does no more than to keep the screen lit. */
 static const DesktopRequest lockers[] = {
         /* GNOME 3.36 and later; there org.gnome.ScreenSaver is a helper that comes and goes. */
         {"org.gnome.Shell.ScreenShield", "/org/gnome/ScreenSaver", "org.gnome.ScreenSaver", "Lock", "()"},
         {"org.gnome.ScreenSaver", "/org/gnome/ScreenSaver", "org.gnome.ScreenSaver", "Lock", "()"},
         {"org.mate.ScreenSaver", "/org/mate/ScreenSaver", "org.mate.ScreenSaver", "Lock", "()"},
-        {"org.cinnamon.ScreenSaver", "/org/cinnamon/ScreenSaver", "org.cinnamon.ScreenSaver", "Lock", "('',)"},
+        {"org.cinnamon.ScreenSaver", "/org/cinnamon/ScreenSaver", "org.cinnamon.ScreenSaver", "Lock",
+         "('',)"},
         {"org.xfce.ScreenSaver", "/org/xfce/ScreenSaver", "org.xfce.ScreenSaver", "Lock", "()"},
-        {"org.freedesktop.ScreenSaver", "/org/freedesktop/ScreenSaver", "org.freedesktop.ScreenSaver", "Lock",
-         "()"},
+        {"org.freedesktop.ScreenSaver", "/org/freedesktop/ScreenSaver", "org.freedesktop.ScreenSaver",
+         "Lock", "()"},
 };
 
 typedef struct Locker {
@@ -47,8 +48,9 @@ static void locker_set(Locker *locker, LockState state) {
         l->changed(l->userdata);
 }
 
-static void on_active_changed(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
-                              const char *signal, GVariant *parameters, gpointer userdata) {
+static void on_active_changed(GDBusConnection *bus, const char *sender, const char *path,
+                              const char *interface, const char *signal, GVariant *parameters,
+                              gpointer userdata) {
         gboolean active;
 
         if (!g_variant_is_of_type(parameters, G_VARIANT_TYPE("(b)")))
@@ -59,8 +61,7 @@ static void on_active_changed(GDBusConnection *bus, const char *sender, const ch
 
 static void on_active(GObject *bus, GAsyncResult *result, gpointer userdata) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(GVariant) answer =
-                g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+        g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
         Locker *locker = userdata;
         gboolean active;
 
@@ -91,9 +92,9 @@ static void on_name_appeared(GDBusConnection *bus, const char *name, const char 
         const DesktopRequest *r = locker->request;
 
         locker_forget(locker);
-        locker->subscription = g_dbus_connection_signal_subscribe(
-                bus, owner, r->interface, "ActiveChanged", r->path, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
-                on_active_changed, locker, NULL);
+        locker->subscription = g_dbus_connection_signal_subscribe(bus, owner, r->interface, "ActiveChanged",
+                                                                  r->path, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+                                                                  on_active_changed, locker, NULL);
         locker->question = g_cancellable_new();
         g_dbus_connection_call(bus, owner, r->path, r->interface, "GetActive", NULL, G_VARIANT_TYPE("(b)"),
                                G_DBUS_CALL_FLAGS_NONE, -1, locker->question, on_active, locker);

@@ -61,9 +61,9 @@ Logout *logout_new(GDBusConnection *bus, void (*changed)(void *userdata), void *
         l->changed = changed;
         l->userdata = userdata;
         for (size_t i = 0; i < G_N_ELEMENTS(managers); i++)
-                l->watches[i] = g_bus_watch_name_on_connection(bus, managers[i].name,
-                                                               G_BUS_NAME_WATCHER_FLAGS_NONE,
-                                                               on_name_appeared, on_name_vanished, l, NULL);
+                l->watches[i] =
+                        g_bus_watch_name_on_connection(bus, managers[i].name, G_BUS_NAME_WATCHER_FLAGS_NONE,
+                                                       on_name_appeared, on_name_vanished, l, NULL);
         return l;
 }
 

@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session-agent.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
 #include "dbus-names.h"
 #include "lock.h"
 #include "logout.h"
 #include "session-agent-bus.h"
 
 #define ANSWER_MSEC 5000
-/* The shortest time between two calls that tell of changes: a locker that flickers becomes a few calls. */
+#define DESKTOP_MAX 64 /* bytes of its name */
+/* The shortest time between two reports: a locker that flickers becomes a few calls. Also the time between
+ * the appearance of the system agent and the first call, for lockers to answer meanwhile. */
 #define PACE_MSEC 250
 /* After a refusal: this long, and twice as long after each further one. */
 #define RETRY_FIRST_MSEC 1000
 #define RETRY_LAST_MSEC (300 * 1000)
 
-/* What the system agent is to know is told by tell(): what we can do by Register(), what is the case by Report().
- * One call at a time; whatever changes meanwhile is told after it, if it is still news then. */
+/* What the system agent is to know is told by tell(): what we can do by Register(), what is the case by
+ * Report(); what we can do changes as lockers come and go, which takes Unregister() before. One call at a
+ * time; whatever changes meanwhile is told after it, if it is still news then. */
 struct SessionAgent {
         GDBusConnection *bus;
         char *session_id;
@@ -24,14 +31,16 @@ struct SessionAgent {
         unsigned watch;
 
         /* The system agent that is there, and what it knows; all of this ends with it. */
-        char *owner; /* its unique name */
+        char *owner;  /* its unique name */
+        bool trusted; /* it is root's */
         GCancellable *presence;
-        GVariant *offer, *state; /* as told; NULL before */
+        GVariant *offer, *state; /* as told; NULL while we are not registered */
         GVariant *telling;       /* on its way */
+        bool settled;            /* all has been told at least once */
         unsigned pause;          /* until the next call */
         unsigned retry_msec;
 
-        char *refusal; /* the last one, that it is logged once */
+        char *refusal; /* the last one, so that it is logged once */
 };
 
 static void tell(SessionAgent *a);
@@ -48,24 +57,28 @@ static void pause_telling(SessionAgent *a, unsigned msec) {
         a->pause = g_timeout_add(msec, on_pause_end, a);
 }
 
-static GVariant *make_offer(const SessionAgent *a) {
-        const char *desktop = g_getenv("XDG_CURRENT_DESKTOP");
-        g_auto(GVariantDict) offer = G_VARIANT_DICT_INIT(NULL);
-
-        g_variant_dict_insert(&offer, "version", "s", PROJECT_VERSION);
-        if (desktop && g_utf8_validate(desktop, -1, NULL))
-                g_variant_dict_insert(&offer, "desktop", "s", desktop);
-        g_variant_dict_insert(&offer, "lock", "b", lock_state(a->lock) != LOCK_UNKNOWN);
-        g_variant_dict_insert(&offer, "logout", "b", logout_possible(a->logout));
-        return g_variant_ref_sink(g_variant_dict_end(&offer));
+static void add(GVariantBuilder *dictionary, const char *key, GVariant *value) {
+        g_variant_builder_add(dictionary, "{sv}", key, value);
 }
 
-static GVariant *make_state(const SessionAgent *a) {
-        g_auto(GVariantDict) state = G_VARIANT_DICT_INIT(NULL);
+static GVariant *make_offer(const SessionAgent *a) {
+        const char *desktop = g_getenv("XDG_CURRENT_DESKTOP");
+        g_auto(GVariantBuilder) offer = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
 
-        if (lock_state(a->lock) != LOCK_UNKNOWN)
-                g_variant_dict_insert(&state, "locked", "b", lock_state(a->lock) == LOCK_ON);
-        return g_variant_ref_sink(g_variant_dict_end(&state));
+        add(&offer, "version", g_variant_new_string(PROJECT_VERSION));
+        if (desktop && strlen(desktop) <= DESKTOP_MAX && g_utf8_validate(desktop, -1, NULL))
+                add(&offer, "desktop", g_variant_new_string(desktop));
+        add(&offer, "lock", g_variant_new_boolean(lock_state(a->lock) != LOCK_UNKNOWN));
+        add(&offer, "logout", g_variant_new_boolean(logout_possible(a->logout)));
+        return g_variant_ref_sink(g_variant_builder_end(&offer));
+}
+
+static GVariant *make_state(LockState lock) {
+        g_auto(GVariantBuilder) state = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+
+        if (lock != LOCK_UNKNOWN)
+                add(&state, "locked", g_variant_new_boolean(lock == LOCK_ON));
+        return g_variant_ref_sink(g_variant_builder_end(&state));
 }
 
 /* The system agent knows nothing of us, or it cannot be relied on that it does: begin anew, later. */
@@ -79,58 +92,53 @@ static void refused(SessionAgent *a, const GError *error) {
         a->refusal = g_steal_pointer(&refusal);
         g_clear_pointer(&a->offer, g_variant_unref);
         g_clear_pointer(&a->state, g_variant_unref);
+        g_clear_pointer(&a->telling, g_variant_unref);
+        a->settled = false;
         pause_telling(a, a->retry_msec);
         a->retry_msec = MIN(a->retry_msec * 2, RETRY_LAST_MSEC);
 }
 
-/* What every answer has in common: true if it is a good one. */
-static bool answered(SessionAgent *a, const GError *error) {
-        if (error) {
-                g_clear_pointer(&a->telling, g_variant_unref);
+/* Whether the system agent took what it was told; if not, that has been seen to. */
+static bool taken(SessionAgent *a, GObject *bus, GAsyncResult *result) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+
+        /* Cancelled: the system agent is gone, and perhaps so are we. */
+        if (!answer && !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
                 refused(a, error);
-                return false;
-        }
-        return true;
+        return answer;
 }
 
-static void on_registered(GObject *bus, GAsyncResult *result, gpointer userdata) {
-        g_autoptr(GError) error = NULL;
-        g_autoptr(GVariant) answer =
-                g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+static void on_unregistered(GObject *bus, GAsyncResult *result, gpointer userdata) {
         SessionAgent *a = userdata;
-        bool first;
 
-        if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-                return; /* the system agent is gone, perhaps we are, too */
-        if (!answered(a, error))
+        if (!taken(a, bus, result))
                 return;
-        first = !a->offer;
+        g_clear_pointer(&a->telling, g_variant_unref);
         g_clear_pointer(&a->offer, g_variant_unref);
-        a->offer = g_steal_pointer(&a->telling);
-        if (!first) {
-                pause_telling(a, PACE_MSEC);
-                return;
-        }
-        g_message("Registered session %s with the system agent", a->session_id);
+        g_clear_pointer(&a->state, g_variant_unref);
         tell(a);
 }
 
-static void on_reported(GObject *bus, GAsyncResult *result, gpointer userdata) {
-        g_autoptr(GError) error = NULL;
-        g_autoptr(GVariant) answer =
-                g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+static void on_registered(GObject *bus, GAsyncResult *result, gpointer userdata) {
         SessionAgent *a = userdata;
 
-        if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        if (!taken(a, bus, result))
                 return;
-        if (!answered(a, error))
+        a->offer = g_steal_pointer(&a->telling);
+        a->state = make_state(LOCK_UNKNOWN);
+        tell(a);
+        if (!a->telling)
+                pause_telling(a, PACE_MSEC);
+}
+
+static void on_reported(GObject *bus, GAsyncResult *result, gpointer userdata) {
+        SessionAgent *a = userdata;
+
+        if (!taken(a, bus, result))
                 return;
-        g_clear_pointer(&a->state, g_variant_unref);
+        g_variant_unref(a->state);
         a->state = g_steal_pointer(&a->telling);
-        /* Only now is everything told; a system agent that takes the one and refuses the other is no better than
-         * one that refuses both. */
-        g_clear_pointer(&a->refusal, g_free);
-        a->retry_msec = RETRY_FIRST_MSEC;
         pause_telling(a, PACE_MSEC);
 }
 
@@ -144,17 +152,26 @@ static void call(SessionAgent *a, const char *method, GVariant *arguments, const
 static void tell(SessionAgent *a) {
         g_autoptr(GVariant) offer = NULL, state = NULL;
 
-        if (!a->owner || a->telling || a->pause > 0)
+        if (!a->trusted || a->telling || a->pause > 0)
                 return;
         offer = make_offer(a);
-        state = make_state(a);
-        if (!a->offer || !g_variant_equal(offer, a->offer)) {
+        state = make_state(lock_state(a->lock));
+        if (!a->offer) {
                 a->telling = g_steal_pointer(&offer);
                 call(a, "Register", g_variant_new("(s@a{sv})", a->session_id, a->telling), "(o)",
                      on_registered);
-        } else if (!a->state || !g_variant_equal(state, a->state)) {
+        } else if (!g_variant_equal(offer, a->offer)) {
+                a->telling = g_steal_pointer(&offer);
+                call(a, "Unregister", NULL, "()", on_unregistered);
+        } else if (!g_variant_equal(state, a->state)) {
                 a->telling = g_steal_pointer(&state);
                 call(a, "Report", g_variant_new("(@a{sv})", a->telling), "()", on_reported);
+        } else if (!a->settled) {
+                /* Only now: a system agent that takes the one and refuses the other has refused. */
+                g_message("Registered session %s with the system agent", a->session_id);
+                a->settled = true;
+                g_clear_pointer(&a->refusal, g_free);
+                a->retry_msec = RETRY_FIRST_MSEC;
         }
 }
 
@@ -167,6 +184,7 @@ static void forget_system_agent(SessionAgent *a) {
                 g_cancellable_cancel(a->presence);
         g_clear_object(&a->presence);
         g_clear_pointer(&a->owner, g_free);
+        a->trusted = a->settled = false;
         g_clear_pointer(&a->offer, g_variant_unref);
         g_clear_pointer(&a->state, g_variant_unref);
         g_clear_pointer(&a->telling, g_variant_unref);
@@ -176,8 +194,7 @@ static void forget_system_agent(SessionAgent *a) {
 
 static void on_owner_uid(GObject *bus, GAsyncResult *result, gpointer userdata) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(GVariant) answer =
-                g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+        g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
         SessionAgent *a = userdata;
         uint32_t uid = UINT32_MAX;
 
@@ -185,12 +202,11 @@ static void on_owner_uid(GObject *bus, GAsyncResult *result, gpointer userdata) 
                 return;
         if (answer)
                 g_variant_get(answer, "(u)", &uid);
-        if (uid != 0) {
-                g_message("%s is not root's, and thus no system agent", OVIRT_GUEST_AGENT_NAME);
-                forget_system_agent(a);
-                return;
-        }
-        tell(a);
+        a->trusted = uid == 0;
+        if (!a->trusted)
+                g_message("The owner of %s is not root, and thus no system agent", OVIRT_GUEST_AGENT_NAME);
+        else
+                pause_telling(a, PACE_MSEC);
 }
 
 static void on_name_appeared(GDBusConnection *bus, const char *name, const char *owner, gpointer userdata) {
@@ -207,4 +223,66 @@ static void on_name_appeared(GDBusConnection *bus, const char *name, const char 
 static void on_name_vanished(GDBusConnection *bus, const char *name, gpointer userdata) {
         g_debug("There is no system agent");
         forget_system_agent(userdata);
+}
+
+/* The policy of the bus lets only root call; among root's programs, only the system agent is answered. */
+static bool is_system_agent(SessionAgent *a, GDBusMethodInvocation *invocation) {
+        if (a->trusted && g_strcmp0(g_dbus_method_invocation_get_sender(invocation), a->owner) == 0)
+                return true;
+        g_dbus_method_invocation_return_error(invocation, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED,
+                                              "Only the system agent may ask for this");
+        return false;
+}
+
+static gboolean on_lock(OvirtSessionAgent *object, GDBusMethodInvocation *invocation, gpointer userdata) {
+        SessionAgent *a = userdata;
+
+        if (is_system_agent(a, invocation))
+                lock_lock(a->lock, invocation);
+        return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+static gboolean on_logout(OvirtSessionAgent *object, GDBusMethodInvocation *invocation, gpointer userdata) {
+        SessionAgent *a = userdata;
+
+        if (is_system_agent(a, invocation))
+                logout_logout(a->logout, invocation);
+        return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+SessionAgent *session_agent_new(GDBusConnection *system_bus, GDBusConnection *session_bus,
+                                const char *session_id, GError **error) {
+        SessionAgent *a = g_new0(SessionAgent, 1);
+
+        a->bus = g_object_ref(system_bus);
+        a->session_id = g_strdup(session_id);
+        a->lock = lock_new(session_bus, on_changed, a);
+        a->logout = logout_new(session_bus, on_changed, a);
+        a->object = ovirt_session_agent_skeleton_new();
+        g_signal_connect(a->object, "handle-lock", G_CALLBACK(on_lock), a);
+        g_signal_connect(a->object, "handle-logout", G_CALLBACK(on_logout), a);
+        if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(a->object), system_bus,
+                                              OVIRT_SESSION_AGENT_PATH, error))
+                return session_agent_free(a);
+        a->watch = g_bus_watch_name_on_connection(system_bus, OVIRT_GUEST_AGENT_NAME,
+                                                  G_BUS_NAME_WATCHER_FLAGS_NONE, on_name_appeared,
+                                                  on_name_vanished, a, NULL);
+        return a;
+}
+
+SessionAgent *session_agent_free(SessionAgent *a) {
+        if (!a)
+                return NULL;
+        if (a->watch > 0)
+                g_bus_unwatch_name(a->watch);
+        forget_system_agent(a);
+        g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(a->object));
+        g_object_unref(a->object);
+        logout_free(a->logout);
+        lock_free(a->lock);
+        g_object_unref(a->bus);
+        g_free(a->session_id);
+        g_free(a->refusal);
+        g_free(a);
+        return NULL;
 }

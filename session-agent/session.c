@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,9 +56,9 @@ static gboolean on_leader_exit(int fd, GIOCondition condition, gpointer userdata
         return G_SOURCE_REMOVE;
 }
 
-/* The session's leader is the process of the login program that opened it. When it is gone, the session is over,
- * but may stay for as long as any process is left in it: waiting for SessionRemoved, we would be that process.
- * False if it is gone. */
+/* The session's leader is the process of the login program that opened it. When it is gone, the session is
+ * over, but may stay for as long as any process is left in it: waiting for SessionRemoved, we would be that
+ * process. False if it is gone. */
 static bool watch_leader(Session *s, uint32_t pid) {
         s->leader = syscall(SYS_pidfd_open, (pid_t) pid, 0);
         if (s->leader < 0)
@@ -114,8 +115,9 @@ Session *session_new(GDBusConnection *bus, void (*ended)(void *userdata), void *
         s->removed = g_dbus_connection_signal_subscribe(bus, LOGIN1, LOGIN1_MANAGER, "SessionRemoved",
                                                         LOGIN1_PATH, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
                                                         on_session_removed, s, NULL);
-        /* Services of the user's service manager are part of no session, and what they find in their environment
-         * may be left from another one. "auto" is the caller's session, or the one that its user looks at. */
+        /* Services of the user's service manager are part of no session, and what they find in their
+         * environment may be left from another one. "auto" is the caller's session, or the one that its user
+         * looks at. */
         if (id && is_session_id(id)) {
                 g_autoptr(GError) stale = NULL;
 

@@ -6,8 +6,8 @@
 /* The login session that this process works for. */
 typedef struct Session Session;
 
-/* Asks the login manager on the system bus @bus, and waits for its answers. Calls @ended once the session has
- * ended, or is doing so; @userdata is its argument. */
+/* Asks the login manager on the system bus @bus, and waits for its answers. Calls @ended once the session
+ * has ended, or is doing so; @userdata is its argument. */
 Session *session_new(GDBusConnection *bus, void (*ended)(void *userdata), void *userdata, GError **error);
 Session *session_free(Session *s);
 
