@@ -183,9 +183,21 @@ int agent_new(Agent **ret, const Config *config, const PortOverride *overrides, 
                 return log_error_errno(r, "Cannot set up the event loop: %m");
 
         a->channels = channels_new(on_channels_changed, a);
-        a->logind = logind_new(on_user_changed, a);
-        a->services = (Services){.event = a->event, .logind = a->logind};
-        a->face = dbus_agent_new(a->channels, a->logind, on_refresh, a);
+        a->sessions = session_registry_new(a->event, &session_callbacks, a);
+        a->logind = logind_new(a->sessions);
+        a->session_agents = session_agents_new();
+        a->control = session_control_new(a->event, a->sessions, a->logind, a->session_agents);
+        a->hooks = hooks_new(a->event, config->hooks_directory, HOOKS_TIME_USEC, sd_booted() > 0);
+        a->services = (Services){
+                .event = a->event,
+                .sessions = a->sessions,
+                .logind = a->logind,
+                .control = a->control,
+                .hooks = a->hooks,
+        };
+        a->registration = dbus_registration_new(a->sessions);
+        a->session_face = dbus_session_new(a->sessions, a->control);
+        a->face = dbus_agent_new(a->channels, a->sessions, a->registration, on_refresh, a);
         a->bus = bus_new(a->event, &bus_callbacks, a);
 
         while (protocols[n])

@@ -46,6 +46,7 @@ static const struct Key {
         {"general", "ignore_zero_size_fs", KEY_BOOL, offsetof(Config, ignore_zero_size_fs), "true"},
         {"general", "ignored_nics", KEY_LIST, offsetof(Config, ignored_nics),
          "docker0 podman[0-9]* cni* virbr*-nic veth*"},
+        {"hooks", "directory", KEY_PATH, offsetof(Config, hooks_directory), HOOKS_DIRECTORY},
         {"virtio", "device_prefix", KEY_PATH, offsetof(Config, device_prefix), "/dev/virtio-ports/"},
 };
 
@@ -188,6 +189,7 @@ Config *config_free(Config *c) {
         g_strfreev(c->applications_list);
         g_strfreev(c->ignored_fs);
         g_strfreev(c->ignored_nics);
+        g_free(c->hooks_directory);
         g_free(c->device_prefix);
         g_free(c);
         return NULL;

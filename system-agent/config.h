@@ -20,6 +20,8 @@ typedef struct Config {
         char **ignored_fs;        /* glob patterns */
         bool ignore_zero_size_fs;
         char **ignored_nics; /* glob patterns */
+        /* [hooks] */
+        char *hooks_directory;
         /* [virtio] */
         char *device_prefix;
 } Config;

@@ -88,10 +88,11 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Channels", "a(ssbu)", get_channels, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("LastHeartbeat", "a{st}", get_last_heartbeat, 0, 0),
         SD_BUS_PROPERTY("ActiveUser", "s", get_active_user, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        /* Unprivileged for sd-bus, which would block to find out; see refresh_by() and dbus-registration.c. */
+        /* Unprivileged for sd-bus, which would block to find out; see refresh_by() and dbus-registration.c.
+         */
         SD_BUS_METHOD("Refresh", NULL, NULL, method_refresh, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Register", SD_BUS_ARGS("s", session, "a{sv}", offer), SD_BUS_RESULT("o", object),
-                                method_register, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Register", SD_BUS_ARGS("s", session, "a{sv}", offer),
+                                SD_BUS_RESULT("o", object), method_register, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Unregister", NULL, NULL, method_unregister, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Report", SD_BUS_ARGS("a{sv}", state), SD_BUS_NO_RESULT, method_report,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

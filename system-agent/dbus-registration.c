@@ -63,7 +63,7 @@ DbusRegistration *dbus_registration_new(SessionRegistry *registry) {
         d->registry = registry;
         d->callers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         d->registrations = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, registration_free);
-        d->refused_limit = (RateLimit) {.interval_usec = 60 * UINT64_C(1000000), .burst = 5};
+        d->refused_limit = (RateLimit){.interval_usec = 60 * UINT64_C(1000000), .burst = 5};
         return d;
 }
 
@@ -204,7 +204,8 @@ static void finish(Registration *g) {
         if (r == -ENOENT)
                 refuse(g, OVIRT_ERROR_NO_SUCH_SESSION, "there is no such session, or it is closing");
         else if (r == -EACCES)
-                refuse(g, OVIRT_ERROR_NOT_YOUR_SESSION, "the session is another user's, or not for a person");
+                refuse(g, OVIRT_ERROR_NOT_YOUR_SESSION,
+                       "the session is another user's, or not for a person");
         else if (r == -EEXIST || r == -EBUSY)
                 refuse(g, OVIRT_ERROR_ALREADY_REGISTERED, "the session has an agent");
         else if (r < 0)
@@ -242,9 +243,10 @@ static void on_sender_known(sd_bus_message *m, int error, uint32_t uid, uint32_t
         g->uid = uid;
         r = error;
         if (r >= 0)
-                r = sd_bus_call_method_async(sd_bus_message_get_bus(m), &g->session_slot, "org.freedesktop.login1",
-                                             "/org/freedesktop/login1", "org.freedesktop.login1.Manager",
-                                             "GetSessionByPID", on_session_of_process, g, "u", pid);
+                r = sd_bus_call_method_async(sd_bus_message_get_bus(m), &g->session_slot,
+                                             "org.freedesktop.login1", "/org/freedesktop/login1",
+                                             "org.freedesktop.login1.Manager", "GetSessionByPID",
+                                             on_session_of_process, g, "u", pid);
         if (r < 0)
                 refuse(g, SD_BUS_ERROR_FAILED, "the bus does not say who the caller is");
 }
@@ -261,9 +263,9 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *err
 /* From now on we learn when the caller leaves the bus. */
 static int watch(Registration *g, sd_bus *bus) {
         _cleanup_free_ char *match =
-                        g_strdup_printf("type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-                                        "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'",
-                                        g->sender);
+                g_strdup_printf("type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                                "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'",
+                                g->sender);
 
         return sd_bus_add_match_async(bus, &g->vanish_slot, match, on_owner_changed, NULL, g);
 }
@@ -295,7 +297,8 @@ int dbus_registration_register(DbusRegistration *d, sd_bus_message *m, sd_bus_er
                 r = dbus_sender_ask(m, on_sender_known, d);
         if (r < 0) {
                 registration_free(g);
-                return r == -ENXIO ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "A member has another type")
+                return r == -ENXIO ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                                      "A member has another type")
                                    : r;
         }
         g->message = sd_bus_message_ref(m);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Session agents at the door: Register, Unregister and Report of org.ovirt.GuestAgent1.Manager. Who the caller
- * is comes from the bus and the login manager; its own word is only which of its sessions it means. */
+/* Session agents at the door: Register, Unregister and Report of org.ovirt.GuestAgent1.Manager. Who the
+ * caller is comes from the bus and the login manager; its own word is only which of its sessions it means.
+ */
 
 #include <systemd/sd-bus.h>
 

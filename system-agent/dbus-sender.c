@@ -44,7 +44,8 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         uint32_t uid = UINT32_MAX, pid = 0;
         int r;
 
-        r = sd_bus_message_is_method_error(m, NULL) ? -sd_bus_message_get_errno(m) : read_credentials(m, &uid, &pid);
+        r = sd_bus_message_is_method_error(m, NULL) ? -sd_bus_message_get_errno(m)
+                                                    : read_credentials(m, &uid, &pid);
         if (r >= 0 && uid == UINT32_MAX)
                 r = -ENODATA;
         q->known(q->message, r < 0 ? r : 0, uid, pid, q->userdata);
@@ -62,7 +63,8 @@ int dbus_sender_ask(sd_bus_message *m, DbusSenderKnown known, void *userdata) {
         q->userdata = userdata;
         r = sd_bus_call_method_async(sd_bus_message_get_bus(m), &slot, "org.freedesktop.DBus",
                                      "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                     "GetConnectionCredentials", on_answer, q, "s", sd_bus_message_get_sender(m));
+                                     "GetConnectionCredentials", on_answer, q, "s",
+                                     sd_bus_message_get_sender(m));
         if (r < 0) {
                 question_free(q);
                 return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Who has sent a message, by the bus's word and without waiting for it. (sd-bus would ask the bus and block.) */
+/* Who has sent a message, by the bus's word and without waiting for it. (sd-bus would ask the bus and
+ * block.) */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -58,8 +58,8 @@ static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***re
         if (!paths)
                 return -ENOMEM;
         for (guint i = 0; i < all->len; i++)
-                (void) sd_bus_path_encode(OVIRT_GUEST_AGENT_SESSION_PATH, ((const Session *) all->pdata[i])->id,
-                                          &paths[i]);
+                (void) sd_bus_path_encode(OVIRT_GUEST_AGENT_SESSION_PATH,
+                                          ((const Session *) all->pdata[i])->id, &paths[i]);
         *ret = paths;
         return 0;
 }
@@ -70,8 +70,13 @@ static int get_string(sd_bus *bus, const char *path, const char *interface, cons
         const struct {
                 const char *name, *value;
         } strings[] = {
-                {"Id", s->id},       {"User", s->user},   {"Seat", s->seat},   {"Class", s->class},
-                {"Type", s->type},   {"State", s->state}, {"Agent", s->agent},
+                {"Id", s->id},
+                {"User", s->user},
+                {"Seat", s->seat},
+                {"Class", s->class},
+                {"Type", s->type},
+                {"State", s->state},
+                {"Agent", s->agent},
                 {"LockedDesktop", s->locked_desktop == SESSION_SAYS_YES  ? "yes"
                                   : s->locked_desktop == SESSION_SAYS_NO ? "no"
                                                                          : "unknown"},
@@ -130,7 +135,8 @@ static void lock_by(sd_bus_message *m, int error, uint32_t uid, uint32_t pid, vo
         const Session *s = find_session(d, sd_bus_message_get_path(m));
 
         if (error < 0 || uid != 0)
-                (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED, "Only root may lock a session here");
+                (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED,
+                                                  "Only root may lock a session here");
         else if (!s)
                 (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_UNKNOWN_OBJECT, "The session has ended");
         else if (session_control_lock(d->control, s) == SESSION_LOCK_NOBODY)
@@ -141,7 +147,8 @@ static void lock_by(sd_bus_message *m, int error, uint32_t uid, uint32_t pid, vo
 
 static int method_lock(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         /* The slot is the vtable's, whose own userdata is this face. */
-        return dbus_sender_ask(m, lock_by, sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(m))));
+        return dbus_sender_ask(m, lock_by,
+                               sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(m))));
 }
 
 #define CONST SD_BUS_VTABLE_PROPERTY_CONST
@@ -192,7 +199,8 @@ int dbus_session_attach(DbusSession *d, sd_bus *bus) {
         r = sd_bus_add_fallback_vtable(bus, &d->vtable_slot, OVIRT_GUEST_AGENT_SESSION_PATH,
                                        OVIRT_GUEST_AGENT_SESSION, vtable, find, d);
         if (r >= 0)
-                r = sd_bus_add_node_enumerator(bus, &d->enumerator_slot, OVIRT_GUEST_AGENT_SESSION_PATH, enumerate, d);
+                r = sd_bus_add_node_enumerator(bus, &d->enumerator_slot, OVIRT_GUEST_AGENT_SESSION_PATH,
+                                               enumerate, d);
         if (r >= 0)
                 r = sd_bus_add_object_manager(bus, &d->manager_slot, OVIRT_GUEST_AGENT_PATH);
         return r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The login manager: tells the registry what sessions there are, and carries out what only it can. Every call to
- * and signal from org.freedesktop.login1 is here; all are asynchronous. */
+/* The login manager: tells the registry what sessions there are, and carries out what only it can. Every
+ * call to and signal from org.freedesktop.login1 is here; all are asynchronous. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,8 +33,8 @@ bool logind_is_known(const Logind *l);
 int logind_lock_session(Logind *l, const char *id);
 /* Ends session @id by force. */
 int logind_terminate_session(Logind *l, const char *id);
-/* Powers off, or reboots, in @delay_usec; replaces what was scheduled before. Users are shown @message, which may
- * be any text. */
+/* Powers off, or reboots, in @delay_usec; replaces what was scheduled before. Users are shown @message,
+ * which may be any text. */
 int logind_shut_down(Logind *l, bool reboot, uint64_t delay_usec, const char *message);
 /* Suspends to memory, or to disk. */
 int logind_sleep(Logind *l, bool to_disk);

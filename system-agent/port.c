@@ -21,6 +21,8 @@
 #define READ_CHUNK 16384U
 #define READ_BUDGET (4 * READ_CHUNK) /* bytes of input before others get their turn */
 #define QUEUE_KEEP (64U * 1024)
+/* A full socket buffer of the host's is read in a tenth of it. */
+#define STALE_USEC (2 * G_USEC_PER_SEC)
 #define RETRY_MIN_USEC (100 * UINT64_C(1000))
 #define RETRY_MAX_USEC (5 * UINT64_C(1000000))
 
@@ -33,6 +35,7 @@ typedef struct Device {
         bool is_socket;
         bool connected; /* the host's side is there */
         bool said_error;
+        gint64 stale_until; /* monotonic usec: what the host said before we listened is read until then */
         PortDeviceWatch *watch;
         sd_event_source *io_source, *again_source, *retry_source;
         uint32_t io_events;
@@ -190,6 +193,8 @@ static void device_look(Device *d) {
                 return;
 
         bool host_present = !(pfd.revents & POLLHUP);
+        if (!host_present)
+                d->stale_until = 0; /* the next host is a new one */
         if (host_present)
                 d->retry_usec = 0;
         if (host_present && !p->active)
@@ -272,6 +277,8 @@ static void device_try_open(Device *d) {
         }
 
         d->fd = r;
+        /* A socket's other end has just been called. */
+        d->stale_until = d->is_socket ? 0 : g_get_monotonic_time() + STALE_USEC;
         d->io_events = EPOLLIN | EPOLLOUT | EPOLLET;
         r = sd_event_add_io(d->port->event, &d->io_source, d->fd, d->io_events, on_io, d);
         if (r < 0) {
@@ -426,6 +433,10 @@ void port_drain(Port *p, uint64_t usec) {
 
 size_t port_pending(const Port *p) {
         return p->queue->len - p->written;
+}
+
+bool port_may_be_stale(const Port *p) {
+        return p->active && g_get_monotonic_time() < p->active->stale_until;
 }
 
 bool port_is_congested(const Port *p) {

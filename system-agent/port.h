@@ -46,6 +46,10 @@ void port_drain(Port *p, uint64_t usec);
 /* Bytes that the device has not taken. */
 size_t port_pending(const Port *p);
 
+/* Whether what is read now may have been sent before the device was opened here: the host's side was there
+ * before us, and QEMU holds what it says until somebody listens. */
+bool port_may_be_stale(const Port *p);
+
 /* Whether the device took less than it was last given. */
 bool port_is_congested(const Port *p);
 

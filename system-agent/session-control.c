@@ -105,7 +105,8 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
                 return 0;
         }
         if (s && (a->kind == LOCK_BY_LOGIND || a->kind == LOCK_BY_AGENT))
-                log_warning("Session %s of user %s does not lock: its desktop does not confirm it", s->id, s->user);
+                log_warning("Session %s of user %s does not lock: its desktop does not confirm it", s->id,
+                            s->user);
         if (s && a->kind == LOGOUT_BY_AGENT) {
                 log_info("Session %s of user %s does not end by itself: ending it", s->id, s->user);
                 terminate(c, s->id);
@@ -172,6 +173,7 @@ void session_control_session_changed(SessionControl *c, const Session *s, unsign
 
         if (!a)
                 return;
-        if (changes & SESSION_REMOVED || ((a->kind == LOCK_BY_LOGIND || a->kind == LOCK_BY_AGENT) && s->locked))
+        if (changes & SESSION_REMOVED ||
+            ((a->kind == LOCK_BY_LOGIND || a->kind == LOCK_BY_AGENT) && s->locked))
                 g_hash_table_remove(c->attempts, s->id);
 }

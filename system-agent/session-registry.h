@@ -53,7 +53,8 @@ typedef struct Session {
         bool agent_lock, agent_logout;
         SessionSays locked_desktop;
 
-        /* Locked by any account (hint, desktop, or covered by a login screen), and still so after a moment. */
+        /* Locked by any account (hint, desktop, or covered by a login screen), and still so after a moment.
+         */
         bool locked;
 
         struct SessionRegistry *registry;
@@ -92,8 +93,9 @@ void session_registry_set_active(SessionRegistry *r, const char *seat, const cha
 void session_registry_commit(SessionRegistry *r);
 
 /* The session agents' side; announced at once. @sender is the unique bus name, @uid its user's by the bus's
- * word. -ENOENT: no such session, or closing; -EACCES: somebody else's or no session of a person's; -EEXIST: it
- * has an agent; -EBUSY: the sender is another session's; -EMFILE: too many of this user; -ENFILE: in total. */
+ * word. -ENOENT: no such session, or closing; -EACCES: somebody else's or no session of a person's; -EEXIST:
+ * it has an agent; -EBUSY: the sender is another session's; -EMFILE: too many of this user; -ENFILE: in
+ * total. */
 int session_registry_register(SessionRegistry *r, const char *id, uint32_t uid, const char *sender,
                               const SessionOffer *offer, const Session **ret);
 /* -ENOENT if @sender is nobody's agent. */
@@ -105,8 +107,8 @@ const Session *session_registry_by_agent(const SessionRegistry *r, const char *s
 /* All of them, in no order: Session *. Free the array only. */
 GPtrArray *session_registry_list(const SessionRegistry *r);
 
-/* The session of the person at seat0: the active one if it is a user's; while a login screen covers the seat,
- * the one that was, or any that is left; NULL if there is nobody. */
+/* The session of the person at seat0: the active one if it is a user's; while a login screen covers the
+ * seat, the one that was, or any that is left; NULL if there is nobody. */
 const Session *session_registry_at_seat(const SessionRegistry *r);
 /* Whether a person can use @s: of class "user", and not closing. */
 bool session_is_persons(const Session *s);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ovirt/ovirt-commands.h"
 
+#include "services.h"
 #include "util/json-get.h"
+
+/* A week, in seconds: more is no shutdown. */
+#define SHUTDOWN_DELAY_MAX INT64_C(604800)
 
 static int command_refresh(OvirtProtocol *p, JsonObject *members) {
         /* Its presence counts, not its value: a refresh never raises the version. */
@@ -33,29 +37,95 @@ static int command_set_number_of_cpus(OvirtProtocol *p, JsonObject *members) {
         return 0;
 }
 
+static int command_lock_screen(OvirtProtocol *p, JsonObject *members) {
+        ovirt_protocol_lock_screen(p);
+        return 0;
+}
+
+static int command_log_off(OvirtProtocol *p, JsonObject *members) {
+        /* Nobody there is what the host wants. */
+        (void) session_control_log_off(ovirt_protocol_services(p)->control);
+        return 0;
+}
+
+/* VDSM sends a string, "True" or "False"; a boolean means the same. */
+static bool wants_reboot(JsonObject *members) {
+        const char *s;
+        bool b;
+
+        if (json_get_bool(members, "reboot", &b) == JSON_VALUE)
+                return b;
+        return json_get_string(members, "reboot", &s) == JSON_VALUE && g_ascii_strcasecmp(s, "true") == 0;
+}
+
+static int command_shutdown(OvirtProtocol *p, JsonObject *members) {
+        const char *message = "System is going down";
+        int64_t seconds = 0;
+
+        /* Whatever is no number means at once, as it always has. */
+        (void) json_get_integer(members, "timeout", &seconds);
+        (void) json_get_string(members, "message", &message);
+        return logind_shut_down(ovirt_protocol_services(p)->logind, wants_reboot(members),
+                                (uint64_t) CLAMP(seconds, 0, SHUTDOWN_DELAY_MAX) * 1000000, message);
+}
+
+static int command_hibernate(OvirtProtocol *p, JsonObject *members) {
+        const char *state = "disk";
+
+        if (json_object_has_member(members, "state") &&
+            json_get_string(members, "state", &state) != JSON_VALUE)
+                return -EINVAL;
+        if (!g_str_equal(state, "disk") && !g_str_equal(state, "mem"))
+                return -EINVAL;
+        return logind_sleep(ovirt_protocol_services(p)->logind, g_str_equal(state, "disk"));
+}
+
+static int command_lifecycle_event(OvirtProtocol *p, JsonObject *members) {
+        JsonNode *reply_id = json_object_get_member(members, "reply_id");
+        const char *type = NULL;
+        bool failure = false;
+
+        (void) json_get_string(members, "type", &type);
+        (void) json_get_bool(members, "failure", &failure);
+        ovirt_protocol_lifecycle_event(p, type, failure, reply_id);
+        return 0;
+}
+
 static int command_unsupported(OvirtProtocol *p, JsonObject *members) {
         return -EOPNOTSUPP;
 }
 
+/* What the host sends while nobody has the port open waits for us, for as long as it takes. Locking late
+ * does no harm, and an answer that is asked for is given; but whoever asked for these has long gone another
+ * way. */
+typedef enum Staleness {
+        OBEYED_STALE,
+        DROPPED_STALE,
+} Staleness;
+
 static const struct {
         const char *name;
         int (*run)(OvirtProtocol *p, JsonObject *members);
+        Staleness staleness;
 } commands[] = {
         {"api-version", command_api_version},
         {"echo", command_echo},
-        {"hibernate", command_unsupported},
-        {"lifecycle-event", command_unsupported},
-        {"lock-screen", command_unsupported},
-        {"log-off", command_unsupported},
-        {"login", command_unsupported},
+        {"hibernate", command_hibernate, DROPPED_STALE},
+        {"lifecycle-event", command_lifecycle_event},
+        {"lock-screen", command_lock_screen},
+        {"log-off", command_log_off, DROPPED_STALE},
+        {"login", command_unsupported, DROPPED_STALE},
         {"refresh", command_refresh},
         {"set-number-of-cpus", command_set_number_of_cpus},
-        {"shutdown", command_unsupported},
+        {"shutdown", command_shutdown, DROPPED_STALE},
 };
 
 int ovirt_command_run(OvirtProtocol *p, const OvirtMessage *m) {
         for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-                if (g_str_equal(commands[i].name, m->name))
+                if (g_str_equal(commands[i].name, m->name)) {
+                        if (commands[i].staleness == DROPPED_STALE && ovirt_protocol_may_be_stale(p))
+                                return -ESTALE;
                         return commands[i].run(p, m->members);
+                }
         return -ENOENT;
 }

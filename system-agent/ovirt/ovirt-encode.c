@@ -332,3 +332,11 @@ static JsonNode *filtered(JsonNode *node) {
 char *ovirt_encode_echo(JsonObject *members) {
         return finish(filtered_object(members));
 }
+
+char *ovirt_encode_completion(JsonNode *reply_id) {
+        JsonObject *o = message("completion");
+
+        json_object_set_member(o, "reply_id", filtered(reply_id));
+        json_object_set_boolean_member(o, "done", true);
+        return finish(o);
+}

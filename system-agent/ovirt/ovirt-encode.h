@@ -47,5 +47,7 @@ char *ovirt_encode_disks_usage(const GPtrArray *filesystems, const GPtrArray *di
 char *ovirt_encode_applications(const GPtrArray *packages);
 /* @containers: GuestContainer. */
 char *ovirt_encode_containers(const GPtrArray *containers);
+/* The answer to a request of the host's that has the "reply_id" @reply_id, of whatever type. */
+char *ovirt_encode_completion(JsonNode *reply_id);
 /* All members of the host's "echo", returned. A number that JSON cannot express becomes null. */
 char *ovirt_encode_echo(JsonObject *members);

@@ -12,6 +12,7 @@
 #include "ovirt/ovirt-heartbeat.h"
 #include "ovirt/ovirt-message.h"
 #include "ovirt/ovirt-reports.h"
+#include "ovirt/ovirt-sessions.h"
 #include "port.h"
 #include "services.h"
 #include "util/line-buffer.h"
@@ -30,6 +31,8 @@
 struct OvirtProtocol {
         ProtocolContext context;
         OvirtReports *reports;
+        OvirtSessions *sessions;
+        GPtrArray *completions; /* Completion: owed to the host when hooks have run */
         OvirtHeartbeatState heartbeat;
         sd_event_source *beat_source;
         LineBuffer *lines;
@@ -52,6 +55,7 @@ void ovirt_protocol_refresh(OvirtProtocol *p, bool host_knows_versions) {
         channel_set_version(p->context.channel, p->version);
         ovirt_reports_set_version(p->reports, p->version);
         ovirt_reports_refresh(p->reports);
+        ovirt_sessions_forget(p->sessions);
         /* The host that asks may be a new one. */
         ovirt_heartbeat_forget(&p->heartbeat);
 }
@@ -75,6 +79,65 @@ void ovirt_protocol_echo(OvirtProtocol *p, JsonObject *members) {
 
 void ovirt_protocol_send_cpus(OvirtProtocol *p) {
         ovirt_reports_send_cpus(p->reports);
+}
+
+void ovirt_protocol_lock_screen(OvirtProtocol *p) {
+        switch (session_control_lock_seat(p->context.services->control)) {
+        case SESSION_LOCK_NOBODY:
+                ovirt_sessions_tell_locked(p->sessions, false);
+                break;
+        case SESSION_LOCK_ALREADY:
+                ovirt_sessions_tell_locked(p->sessions, true);
+                break;
+        case SESSION_LOCK_STARTED:
+                break; /* told when it is */
+        }
+}
+
+/* An answer that hooks have to run for. */
+typedef struct Completion {
+        OvirtProtocol *protocol;
+        JsonNode *reply_id;
+} Completion;
+
+static void completion_free(void *p) {
+        Completion *c = p;
+
+        g_clear_pointer(&c->reply_id, json_node_unref);
+        g_free(c);
+}
+
+static void on_hooks_done(void *userdata) {
+        Completion *c = userdata;
+        OvirtProtocol *p = c->protocol;
+
+        /* Asked for by version 3, and only understood by it. */
+        if (c->reply_id && p->version >= 3)
+                send(p, "completion", ovirt_encode_completion(c->reply_id));
+        g_ptr_array_remove_fast(p->completions, c);
+}
+
+void ovirt_protocol_lifecycle_event(OvirtProtocol *p, const char *event, bool failure, JsonNode *reply_id) {
+        Completion *c = g_new0(Completion, 1);
+        int r;
+
+        c->protocol = p;
+        c->reply_id = reply_id ? json_node_copy(reply_id) : NULL;
+        g_ptr_array_add(p->completions, c);
+        r = hooks_run(p->context.services->hooks, event ?: "", failure, on_hooks_done, c);
+        if (r < 0) {
+                log_warning_errno(r, "Cannot run the hooks of %s: %m",
+                                  hooks_is_event(event) ? event : "an event");
+                on_hooks_done(c);
+        }
+}
+
+bool ovirt_protocol_may_be_stale(const OvirtProtocol *p) {
+        return port_may_be_stale(p->context.port);
+}
+
+const Services *ovirt_protocol_services(const OvirtProtocol *p) {
+        return p->context.services;
 }
 
 static void bad_line(OvirtProtocol *p, const char *why) {
@@ -103,10 +166,13 @@ static void refused(OvirtProtocol *p, const char *name, int error) {
         if (!rate_limit(&p->command_limit, &suppressed))
                 return;
         clean = clean_name(name);
-        log_full(error == -EOPNOTSUPP ? LOG_NOTICE : LOG_WARNING, 0, port_path(p->context.port), clean,
+        log_full(error == -EOPNOTSUPP || error == -ESTALE ? LOG_NOTICE : LOG_WARNING, 0,
+                 port_path(p->context.port), clean,
                  "Ignoring the host's command \"%s\": %s (%u more before)", clean,
                  error == -ENOENT       ? "there is no such command"
                  : error == -EOPNOTSUPP ? "this version cannot do it"
+                 : error == -ENOTCONN   ? "the login manager cannot be reached"
+                 : error == -ESTALE     ? "it is from before the agent was there"
                                         : "its members are not what it needs",
                  suppressed);
 }
@@ -165,6 +231,7 @@ static void protocol_link_changed(void *self, bool host_present) {
         line_buffer_reset(p->lines);
         channel_set_link(p->context.channel, port_path(p->context.port), host_present);
         ovirt_reports_link_changed(p->reports, host_present);
+        ovirt_sessions_forget(p->sessions);
         ovirt_heartbeat_forget(&p->heartbeat);
         if (host_present && p->heartbeat.sent == 0) {
                 (void) sd_event_now(p->context.services->event, CLOCK_MONOTONIC, &now);
@@ -178,12 +245,25 @@ static void protocol_input(void *self, const uint8_t *data, size_t n) {
         line_buffer_push(p->lines, (const char *) data, n);
 }
 
+static void on_set_done(void *userdata) {
+        OvirtProtocol *p = userdata;
+
+        ovirt_sessions_tell(p->sessions);
+}
+
 static void protocol_drained(void *self) {
-        ovirt_reports_drained(((OvirtProtocol *) self)->reports);
+        OvirtProtocol *p = self;
+
+        ovirt_reports_drained(p->reports);
+        ovirt_sessions_tell(p->sessions);
 }
 
 static void protocol_guest_changed(void *self, unsigned changes) {
-        ovirt_reports_guest_changed(((OvirtProtocol *) self)->reports, changes);
+        OvirtProtocol *p = self;
+
+        ovirt_reports_guest_changed(p->reports, changes);
+        if (changes & GUEST_CHANGE_USER)
+                ovirt_sessions_tell(p->sessions);
 }
 
 static void protocol_refresh(void *self) {
@@ -205,7 +285,9 @@ static void *protocol_free(void *self) {
         if (!p)
                 return NULL;
         (void) sd_event_source_disable_unref(p->beat_source);
+        ovirt_sessions_free(p->sessions);
         ovirt_reports_free(p->reports);
+        g_ptr_array_unref(p->completions);
         line_buffer_free(p->lines);
         safe_close(p->root_fd);
         g_free(p);
@@ -220,10 +302,13 @@ static int protocol_new(void **ret, const ProtocolContext *context) {
         p->context = *context;
         p->bad_line_limit = p->command_limit = (RateLimit){.interval_usec = 10 * USEC_PER_SEC, .burst = 5};
         p->lines = line_buffer_new(OVIRT_LINE_IN_MAX, on_line, p);
+        p->completions = g_ptr_array_new_with_free_func(completion_free);
         p->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        r = p->root_fd < 0 ? -errno : ovirt_reports_new(&p->reports, context);
-        if (r >= 0)
+        r = p->root_fd < 0 ? -errno : ovirt_reports_new(&p->reports, context, on_set_done, p);
+        if (r >= 0) {
+                p->sessions = ovirt_sessions_new(context, p->reports);
                 r = sd_event_now(context->services->event, CLOCK_MONOTONIC, &now);
+        }
         if (r >= 0)
                 r = sd_event_add_time(context->services->event, &p->beat_source, CLOCK_MONOTONIC,
                                       now + context->config->heart_beat_rate * USEC_PER_SEC, BEAT_SLACK_USEC,

@@ -46,7 +46,7 @@ static const struct ReportType {
         Interval interval;
         unsigned patience_sec; /* for its child */
 } types[_OVIRT_REPORT_MAX] = {
-        [OVIRT_ACTIVE_USER] = {0, GUEST_CHANGE_USER, INTERVAL_USER, 0},
+        [OVIRT_ACTIVE_USER] = {0, 0, INTERVAL_USER, 0},
         [OVIRT_APPLICATIONS] = {0, GUEST_CHANGE_PACKAGES, INTERVAL_APPLICATIONS, 30},
         [OVIRT_CONTAINERS] = {3, 0, INTERVAL_APPLICATIONS, 10},
         [OVIRT_HOST_NAME] = {0, GUEST_CHANGE_HOSTNAME, INTERVAL_APPLICATIONS, 0},
@@ -90,6 +90,8 @@ typedef struct Report {
 
 struct OvirtReports {
         ProtocolContext context;
+        void (*set_done)(void *userdata);
+        void *userdata;
         int root_fd;
         bool connected, started;
         unsigned version;
@@ -236,12 +238,12 @@ static bool bring(Report *report) {
                 return false;
 
         if (report->id == OVIRT_ACTIVE_USER) {
-                const Logind *logind = r->context.services->logind;
-                const char *user = logind_active_user(logind);
+                const Session *session = session_registry_at_seat(r->context.services->sessions);
 
-                if (!logind_is_known(logind))
+                if (!logind_is_known(r->context.services->logind))
                         return false;
-                take_line(report, 0, ovirt_encode_text("active-user", "name", user ?: "None"));
+                take_line(report, 0,
+                          ovirt_encode_text("active-user", "name", session ? session->user : "None"));
                 return true;
         }
 
@@ -329,6 +331,8 @@ static void proceed_set(OvirtReports *r) {
                         end_set(r);
                         if (r->set_again)
                                 begin_set(r, refresh_set);
+                        else
+                                r->set_done(r->userdata);
                 }
         }
 }
@@ -393,6 +397,15 @@ void ovirt_reports_set_version(OvirtReports *r, unsigned version) {
         r->version = version;
 }
 
+bool ovirt_reports_set_is_under_way(const OvirtReports *r) {
+        return r->set || r->set_again;
+}
+
+void ovirt_reports_send_user(OvirtReports *r) {
+        want(&r->reports[OVIRT_ACTIVE_USER], false);
+        look_at(&r->reports[OVIRT_ACTIVE_USER]);
+}
+
 void ovirt_reports_send_cpus(OvirtReports *r) {
         want(&r->reports[OVIRT_NUMBER_OF_CPUS], true);
         proceed(r);
@@ -412,9 +425,8 @@ void ovirt_reports_guest_changed(OvirtReports *r, unsigned changes) {
                 if (types[i].changes & changes)
                         want(&r->reports[i], false);
 
-        /* Somebody has logged in: the host waits for that, and it does not come in bursts. */
+        /* A set may be waiting to know the user at all. */
         if (changes & GUEST_CHANGE_USER) {
-                look_at(&r->reports[OVIRT_ACTIVE_USER]);
                 proceed_set(r);
                 port_flush(r->context.port);
         }
@@ -455,11 +467,14 @@ void ovirt_reports_drained(OvirtReports *r) {
         proceed(r);
 }
 
-int ovirt_reports_new(OvirtReports **ret, const ProtocolContext *context) {
+int ovirt_reports_new(OvirtReports **ret, const ProtocolContext *context, void (*set_done)(void *userdata),
+                      void *userdata) {
         _cleanup_(ovirt_reports_freep) OvirtReports *r = g_new0(OvirtReports, 1);
         int error;
 
         r->context = *context;
+        r->set_done = set_done;
+        r->userdata = userdata;
         for (size_t i = 0; i < _OVIRT_REPORT_MAX; i++)
                 r->reports[i] = (Report){.reports = r, .id = (OvirtReport) i};
 

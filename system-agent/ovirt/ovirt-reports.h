@@ -11,7 +11,9 @@
 
 typedef struct OvirtReports OvirtReports;
 
-int ovirt_reports_new(OvirtReports **ret, const ProtocolContext *context);
+/* @set_done is called when the last report of a set has been sent. */
+int ovirt_reports_new(OvirtReports **ret, const ProtocolContext *context, void (*set_done)(void *userdata),
+                      void *userdata);
 OvirtReports *ovirt_reports_free(OvirtReports *r);
 DEFINE_CLEANUP(OvirtReports, ovirt_reports_free)
 
@@ -23,6 +25,12 @@ void ovirt_reports_set_version(OvirtReports *r, unsigned version);
 
 /* Sends the set that answers a refresh, anew. Requests that come before a set has begun are one. */
 void ovirt_reports_refresh(OvirtReports *r);
+
+/* Whether a set has been asked for and is not yet sent. */
+bool ovirt_reports_set_is_under_way(const OvirtReports *r);
+
+/* Sends the user at the seat, if the host does not have it. */
+void ovirt_reports_send_user(OvirtReports *r);
 
 /* Sends the number of CPUs, if the version allows. */
 void ovirt_reports_send_cpus(OvirtReports *r);

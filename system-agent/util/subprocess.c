@@ -13,7 +13,8 @@ struct Subprocess {
         int fd;          /* our end of the pipe */
         bool finished;   /* done has been called */
         bool overflowed; /* wrote more than it may */
-        size_t output_max;
+        int exit_status; /* once reaped */
+        SubprocessLimits limits;
         GString *output;
         SubprocessDone done;
         void *userdata;
@@ -52,7 +53,8 @@ static void kill_child(Subprocess *s) {
                 (void) kill(-s->pid, SIGKILL);
 }
 
-/* Takes what is in the pipe. False at its end, and once the child has said too much. */
+/* Takes what is in the pipe, at most what there is room for. False at its end, and once the child has said too
+ * much. */
 static bool drain(Subprocess *s) {
         for (;;) {
                 char chunk[READ_CHUNK];
@@ -64,11 +66,15 @@ static bool drain(Subprocess *s) {
                         return errno == EAGAIN;
                 if (n == 0)
                         return false;
-                if (s->output->len + (size_t) n > s->output_max) {
+
+                size_t room = s->limits.output_max - s->output->len;
+                if ((size_t) n > room && !s->limits.output_cut) {
                         s->overflowed = true;
                         return false;
                 }
-                g_string_append_len(s->output, chunk, n);
+                g_string_append_len(s->output, chunk, MIN(n, (ssize_t) room));
+                if ((size_t) n > room)
+                        return true; /* who writes faster than we read must not keep us here */
         }
 }
 
@@ -92,6 +98,7 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
                 return 0;
         }
         s->pid = 0;
+        s->exit_status = si->si_code == CLD_EXITED ? si->si_status : 128 + si->si_status;
         s->exit_source = sd_event_source_disable_unref(s->exit_source);
         if (s->finished)
                 return 0;
@@ -99,7 +106,7 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
                 (void) drain(s);
         if (s->overflowed)
                 finish(s, -EFBIG);
-        else if (si->si_code != CLD_EXITED || si->si_status != 0)
+        else if (s->exit_status != 0)
                 finish(s, -EIO);
         else
                 finish(s, 0);
@@ -141,7 +148,7 @@ int subprocess_start(Subprocess **ret, sd_event *event, const SubprocessLimits *
         int fds[2], r;
 
         s->fd = -EBADF;
-        s->output_max = limits->output_max;
+        s->limits = *limits;
         s->output = g_string_new(NULL);
         s->done = done;
         s->userdata = done_userdata;
@@ -174,6 +181,10 @@ int subprocess_start(Subprocess **ret, sd_event *event, const SubprocessLimits *
 
         *ret = TAKE_PTR(s);
         return 0;
+}
+
+int subprocess_exit_status(const Subprocess *s) {
+        return s->exit_status;
 }
 
 bool subprocess_exists(const Subprocess *s) {

@@ -24,12 +24,16 @@ typedef void (*SubprocessDone)(int error, const char *output, size_t n, void *us
 typedef struct SubprocessLimits {
         uint64_t time_usec;
         size_t output_max;
+        bool output_cut; /* what exceeds it is thrown away, and no reason to end the child */
 } SubprocessLimits;
 
 /* Forks a child that runs @function. @done is called once, from the event loop. SIGCHLD must be blocked. */
 int subprocess_start(Subprocess **ret, sd_event *event, const SubprocessLimits *limits,
                      SubprocessFunction function, void *function_userdata, SubprocessDone done,
                      void *done_userdata);
+
+/* For @done, unless time is up: the child's exit status; 128 and the signal's number if one ended it. */
+int subprocess_exit_status(const Subprocess *s);
 
 /* True until the kernel has let go of the child: one that hangs on a dead network mount outlives its
  * SIGKILL, and nobody should start another beside it. False for NULL. */
