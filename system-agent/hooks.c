@@ -47,7 +47,7 @@ static const char *const events[] = {
 
 static const char *find_event(const char *name) {
         for (size_t i = 0; events[i]; i++)
-                if (g_str_equal(events[i], name))
+                if (g_strcmp0(events[i], name) == 0)
                         return events[i];
         return NULL;
 }

@@ -26,7 +26,7 @@ Hooks *hooks_new(sd_event *event, const char *directory, uint64_t time_usec, boo
 Hooks *hooks_free(Hooks *h);
 DEFINE_CLEANUP(Hooks, hooks_free)
 
-/* Whether @name is one of the four events. */
+/* Whether @name is one of the four events; NULL is none. */
 bool hooks_is_event(const char *name);
 
 /* Runs the scripts of @event in the order of their names, one at a time, then calls @done: exactly once, and

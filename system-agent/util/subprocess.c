@@ -53,8 +53,7 @@ static void kill_child(Subprocess *s) {
                 (void) kill(-s->pid, SIGKILL);
 }
 
-/* Takes what is in the pipe, at most what there is room for. False at its end, and once the child has said too
- * much. */
+/* Takes what is in the pipe. False at its end, and once the child has said too much. */
 static bool drain(Subprocess *s) {
         for (;;) {
                 char chunk[READ_CHUNK];
@@ -142,22 +141,16 @@ static void run_child(pid_t parent, int fd, SubprocessFunction function, void *u
 int subprocess_start(Subprocess **ret, sd_event *event, const SubprocessLimits *limits,
                      SubprocessFunction function, void *function_userdata, SubprocessDone done,
                      void *done_userdata) {
-        _cleanup_(subprocess_freep) Subprocess *s = g_new0(Subprocess, 1);
-        _cleanup_close_ int child_end = -EBADF;
+        _cleanup_(subprocess_freep) Subprocess *s = NULL;
+        _cleanup_close_ int our_end = -EBADF, child_end = -EBADF;
         pid_t parent = getpid(), pid;
         int fds[2], r;
 
-        s->fd = -EBADF;
-        s->limits = *limits;
-        s->output = g_string_new(NULL);
-        s->done = done;
-        s->userdata = done_userdata;
-
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
-        s->fd = fds[0];
+        our_end = fds[0];
         child_end = fds[1];
-        if (fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
+        if (fcntl(our_end, F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
 
         pid = fork();
@@ -165,7 +158,14 @@ int subprocess_start(Subprocess **ret, sd_event *event, const SubprocessLimits *
                 return -errno;
         if (pid == 0)
                 run_child(parent, child_end, function, function_userdata);
+
+        s = g_new0(Subprocess, 1);
         s->pid = pid;
+        s->fd = TAKE_FD(our_end);
+        s->limits = *limits;
+        s->output = g_string_new(NULL);
+        s->done = done;
+        s->userdata = done_userdata;
         (void) setpgid(pid, pid); /* whoever comes first */
 
         r = sd_event_add_child(event, &s->exit_source, pid, WEXITED, on_exit_of_child, s);

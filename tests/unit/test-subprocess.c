@@ -58,7 +58,7 @@ static void run_until_gone(const Subprocess *s) {
 }
 
 static void start(Result *r, SubprocessFunction f, uint64_t time_usec, size_t output_max) {
-        SubprocessLimits limits = {time_usec, output_max};
+        SubprocessLimits limits = {.time_usec = time_usec, .output_max = output_max};
 
         g_assert_cmpint(subprocess_start(&r->s, event, &limits, f, (void *) "given", on_done, r), ==, 0);
         g_assert_true(subprocess_exists(r->s));
@@ -173,6 +173,35 @@ static void test_large(void) {
         g_assert_cmpuint(r.output->len, ==, 1024 * 1024);
 }
 
+/* Cut instead of killed; and how it ended. */
+static void test_cut(void) {
+        static const struct {
+                SubprocessFunction f;
+                size_t max;
+                int error, status;
+                size_t n;
+        } cases[] = {
+                {child_megabyte, 1000, 0, 0, 1000},
+                {child_megabyte, 0, 0, 0, 0},
+                {child_hello, 100, 0, 0, 7},
+                {child_fails, 3, -EIO, 3, 3},
+                {child_crashes, 3, -EIO, 128 + SIGKILL, 0},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                SubprocessLimits limits = {20 * SECOND, cases[i].max, .output_cut = true};
+                _cleanup_result_ Result r = {0};
+
+                g_assert_cmpint(
+                        subprocess_start(&r.s, event, &limits, cases[i].f, (void *) "given", on_done, &r),
+                        ==, 0);
+                run_until(&r.called);
+                g_assert_cmpint(r.error, ==, cases[i].error);
+                g_assert_cmpuint(r.output->len, ==, cases[i].n);
+                g_assert_cmpint(subprocess_exit_status(r.s), ==, cases[i].status);
+        }
+}
+
 static void test_environment(void) {
         _cleanup_close_ int low = open("/dev/null", O_RDONLY), high = -EBADF;
         _cleanup_result_ Result r = {0};
@@ -252,6 +281,7 @@ int main(int argc, char **argv) {
         g_assert_cmpint(sd_event_new(&event), ==, 0);
         g_test_add_func("/child/results", test_results);
         g_test_add_func("/child/large", test_large);
+        g_test_add_func("/child/cut", test_cut);
         g_test_add_func("/child/environment", test_environment);
         g_test_add_func("/child/grandchild", test_grandchild);
         g_test_add_func("/child/freed-early", test_freed_early);
