@@ -128,11 +128,11 @@ static int run(void) {
         Main m = {.loop = g_main_loop_new(NULL, false), .status = EXIT_SUCCESS};
         g_autoptr(GError) error = NULL;
 
-        g_unix_signal_add(SIGTERM, on_signal, &m);
-        g_unix_signal_add(SIGINT, on_signal, &m);
-        if (start(&m, &error))
+        if (start(&m, &error)) {
+                g_unix_signal_add(SIGTERM, on_signal, &m);
+                g_unix_signal_add(SIGINT, on_signal, &m);
                 g_main_loop_run(m.loop);
-        else if (error) {
+        } else if (error) {
                 g_message("Cannot start: %s", error->message);
                 m.status = EXIT_FAILURE;
         } else

@@ -41,10 +41,10 @@ _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Co
     <allow receive_type="error"/>
     <allow receive_type="signal"/>
     <allow send_destination="org.freedesktop.DBus"/>
+    <allow send_destination="org.freedesktop.login1"/>
   </policy>
   <policy user="root">
     <allow own="org.freedesktop.login1"/>
-    <allow send_destination="org.freedesktop.login1"/>
   </policy>
   <include>{policy}</include>
 </busconfig>

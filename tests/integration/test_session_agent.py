@@ -1,0 +1,559 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The session agent as an ordinary user's process, between a desktop and a system agent that do what the case says."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+from gi.repository import Gio, GLib
+
+from rig.bus import MANAGER, NAME, PATH, Bus
+from rig.desktop import (AGENT_INTERFACE, AGENT_PATH, NEVER, Agent, Call, Locker, LoginManager, Peer, SessionBus,
+                         SessionManager, SystemAgent, USER, wait, wait_while)
+from rig.pace import INSTRUMENTED, scaled
+
+NOT_SUPPORTED = "org.freedesktop.DBus.Error.NotSupported"
+FAILED = "org.freedesktop.DBus.Error.Failed"
+ERRORS = "org.ovirt.GuestAgent1.Error."
+LOCKERS = {
+    "gnome": {"name": "org.gnome.Shell.ScreenShield", "interface": "org.gnome.ScreenSaver"},
+    "old gnome": {"name": "org.gnome.ScreenSaver"},
+    "mate": {"name": "org.mate.ScreenSaver"},
+    "cinnamon": {"name": "org.cinnamon.ScreenSaver", "signature": "s"},
+    "xfce": {"name": "org.xfce.ScreenSaver"},
+    "kde": {"name": "org.freedesktop.ScreenSaver"},
+}
+
+
+class Guest:
+    def __init__(self, directory, party):
+        if os.geteuid() != 0:
+            pytest.skip("the bus policy knows root only")
+        self.directory, self.keep = directory, party.keep
+        self.system_bus = self.keep(Bus(directory))
+        self.session_bus = self.keep(SessionBus(directory))
+        self.login1 = self.keep(LoginManager(self.system_bus))
+
+    def system_agent(self, **options):
+        return self.keep(SystemAgent(self.system_bus, **options))
+
+    def locker(self, **options):
+        return self.keep(Locker(self.session_bus, **options))
+
+    def agent(self, *options, **environment):
+        return self.keep(Agent(self.directory, self.system_bus, self.session_bus, *options,
+                               **{"XDG_SESSION_ID": "s2", **environment}))
+
+
+@pytest.fixture
+def guest(directory, party):
+    return Guest(directory, party)
+
+
+def registered(agent):
+    return wait(lambda: agent.log("Registered session"), 10, "the registration")
+
+
+# Registration
+
+def test_registers(guest):
+    system = guest.system_agent()
+    agent = guest.agent(XDG_CURRENT_DESKTOP="ubuntu:GNOME")
+    registered(agent)
+    [(_, sender, session, offer)] = system.of("Register")
+    assert session == "s2"
+    version = subprocess.run([os.environ["OVIRT_SESSION_AGENT"], "--version"], capture_output=True, text=True)
+    assert offer == {"version": version.stdout.split()[1], "desktop": "ubuntu:GNOME", "lock": False, "logout": False}
+    uid = guest.system_bus.connect().call("org.freedesktop.DBus", "/", "org.freedesktop.DBus",
+                                          "GetConnectionUnixUser", GLib.Variant("(s)", (sender,)))
+    assert uid == (USER,)
+    assert system.states == []      # nothing known, nothing said
+    assert len(agent.log()) == 1
+
+
+def test_leaves_out_a_desktop_that_is_no_name(guest):
+    system = guest.system_agent()
+    guest.agent(XDG_CURRENT_DESKTOP="x" * 65)
+    system.agent()
+    assert "desktop" not in system.offer
+
+
+def test_waits_for_a_system_agent_and_outlives_it(guest):
+    locker = guest.locker(active=True)
+    agent = guest.agent()
+    wait_while(lambda: agent.running and not agent.log(), 1)
+    for count in range(1, 4):
+        system = guest.system_agent()
+        wait(lambda: len(agent.log("Registered")) == count)
+        assert system.states == [{"locked": True}]
+        system.close()
+    locker.set_active(False)
+    wait_while(lambda: agent.running, 0.5)
+    assert len(agent.log()) == 3
+
+
+def test_follows_a_name_that_changes_hands(guest):
+    first = guest.system_agent(flags=1)
+    registered(guest.agent())
+    second = guest.system_agent(flags=2)
+    wait(lambda: second.of("Register"))
+    assert first.ask("Lock").wait() == "org.freedesktop.DBus.Error.AccessDenied"
+    assert second.ask("Lock").wait() == NOT_SUPPORTED
+
+
+@pytest.mark.parametrize("error", ["NoSuchSession", "NotYourSession", "AlreadyRegistered", "TooMany", "RateLimited"])
+def test_refused_logs_once_and_comes_back(guest, error):
+    system = guest.system_agent(refuse=ERRORS + error)
+    agent = guest.agent()
+    wait(lambda: len(system.calls) == 2, 4, "a second attempt")
+    assert agent.log("refuses") == agent.log()
+    assert len(agent.log()) == 1
+    assert error in agent.log()[0]
+    system.refuse = None
+    registered(agent)
+    assert system.of("Register")[-1][2] == "s2"
+
+
+def test_backs_off(guest):
+    system = guest.system_agent(refuse=ERRORS + "TooMany")
+    agent = guest.agent()
+    wait(lambda: system.calls)
+    wait_while(lambda: len(system.calls) <= 4 and agent.running, 8)     # after 1, 2, 4 seconds
+    assert len(system.calls) >= 3
+
+
+def test_report_refused_begins_anew_without_a_flood(guest):
+    guest.locker()
+    system = guest.system_agent(refuse=lambda method: ERRORS + "NotRegistered" if method == "Report" else None)
+    agent = guest.agent()
+    wait(lambda: len(system.of("Register")) == 2)
+    assert [c[0] for c in system.calls][:3] == ["Register", "Report", "Register"]
+    assert len(agent.log()) == 1
+    system.refuse = None
+    registered(agent)
+
+
+def test_system_agent_that_never_answers(guest):
+    system = guest.system_agent(refuse=NEVER)
+    agent = guest.agent()
+    wait(lambda: agent.log("refuses"), 8)
+    assert system.ask("Lock").wait() == NOT_SUPPORTED
+    system.refuse = None
+    registered(agent)
+
+
+def test_answer_of_another_type(guest):
+    node = Gio.DBusNodeInfo.new_for_xml(f"""<node><interface name="{MANAGER}"><method name="Register">
+        <arg type="s" direction="in"/><arg type="a{{sv}}" direction="in"/><arg type="as" direction="out"/></method>
+        </interface></node>""")
+    system = guest.keep(Peer(guest.system_bus))
+    calls = []
+
+    def register(*arguments):
+        calls.append(arguments)
+        return GLib.Variant("(as)", (["x" * 100000] * 20,))
+    system.export(PATH, node.interfaces[0], {"Register": register})
+    system.own(NAME)
+    agent = guest.agent()
+    wait(lambda: len(calls) == 2)
+    assert len(agent.log()) == 1
+    assert len(agent.log()[0]) < 500
+
+
+IMPOSTOR = """
+import sys
+from gi.repository import Gio, GLib
+def show(connection, message, incoming):
+    if incoming and message.get_message_type() == Gio.DBusMessageType.METHOD_CALL:
+        print("called", flush=True)
+    return message
+bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
+bus.add_filter(show)
+Gio.bus_own_name_on_connection(bus, sys.argv[1], 0, lambda *_: print("here", flush=True), lambda *_: sys.exit(1))
+GLib.MainLoop().run()
+"""
+
+
+def test_owner_that_is_not_root(guest):
+    """On a bus whose policy lets anybody be the system agent."""
+    guest.login1.close()
+    guest.system_bus.stop()
+    policy = guest.directory / "bus.conf"
+    policy.write_text(policy.read_text().replace("</busconfig>", f"""<policy context="default"><allow own="{NAME}"/>
+        <allow send_destination="{NAME}"/></policy></busconfig>"""))
+    guest.system_bus.start()
+    guest.login1 = guest.keep(LoginManager(guest.system_bus))
+    log = guest.directory / "impostor.log"
+    with open(log, "wb") as f:
+        impostor = subprocess.Popen(
+            ["setpriv", "--reuid=1", "--regid=1", "--clear-groups", "/usr/bin/python3", "-c", IMPOSTOR, NAME],
+            stdin=subprocess.DEVNULL, stdout=f, env={"DBUS_SYSTEM_BUS_ADDRESS": guest.system_bus.address})
+    try:
+        wait(lambda: "here" in log.read_text(), what="the impostor")
+        agent = guest.agent()
+        wait(lambda: agent.log("not root"))
+        wait_while(lambda: "called" not in log.read_text(), 1)
+        assert len(agent.log()) == 1
+    finally:
+        impostor.terminate()
+        impostor.wait()
+    guest.system_agent()
+    registered(agent)
+
+
+# One agent per session, for as long as it lasts
+
+def test_second_instance_leaves_quietly(guest):
+    system = guest.system_agent()
+    first = guest.agent()
+    registered(first)
+    second = guest.agent()
+    assert second.wait_exit() == 0
+    assert second.log() == []
+    assert first.running and len(system.of("Register")) == 1
+    # A session of the same user on the same bus is another matter.
+    guest.login1.add("s3")
+    third = guest.agent(XDG_SESSION_ID="s3")
+    registered(third)
+    assert system.of("Register")[-1][2] == "s3"
+    # The first one's place is free when it has gone.
+    first.close()
+    registered(guest.agent())
+
+
+def test_leaves_with_its_session_only(guest):
+    guest.system_agent()
+    guest.login1.add("s3")
+    agent = guest.agent()
+    registered(agent)
+    guest.login1.remove("s3")
+    wait_while(lambda: agent.running, 0.5)
+    guest.login1.remove("s2")
+    assert agent.wait_exit() == 0
+    assert len(agent.log()) == 1
+
+
+def test_leaves_with_the_leader_of_its_session(guest):
+    """A session stays while a process is left in it, so its agent must not wait for its end."""
+    guest.system_agent()
+    agent = guest.agent()
+    registered(agent)
+    guest.login1.end_leader()
+    assert agent.wait_exit() == 0
+
+
+def test_leaves_with_the_bus_of_its_session(guest):
+    guest.system_agent()
+    agent = guest.agent()
+    registered(agent)
+    guest.session_bus.close()
+    assert agent.wait_exit() == 0
+    assert len(agent.log()) == 1
+
+
+def test_fails_with_the_system_bus(guest):
+    guest.system_agent()
+    agent = guest.agent()
+    registered(agent)
+    guest.system_bus.stop()
+    assert agent.wait_exit() == 1
+    assert len(agent.log()) == 2
+
+
+@pytest.mark.parametrize("variable, sessions, shown, expected", [
+    ("s3", {"s3": {}}, "s2", "s3"),
+    (None, {}, "s2", "s2"),                             # a service of the user's service manager
+    ("s4", {}, "s2", "s2"),                             # stale
+    ("s3", {"s3": {"uid": 1}}, "s2", "s2"),             # somebody else's
+    ("s3", {"s3": {"state": "closing"}}, "s2", "s2"),
+    ("../s3", {}, "s2", "s2"),
+    ("s" * 65, {}, "s2", "s2"),
+])
+def test_finds_its_session(guest, variable, sessions, shown, expected):
+    for session, facts in sessions.items():
+        guest.login1.add(session, **facts)
+    guest.login1.shown = shown
+    system = guest.system_agent()
+    guest.keep(Agent(guest.directory, guest.system_bus, guest.session_bus,
+                     **({"XDG_SESSION_ID": variable} if variable else {})))
+    system.agent()
+    assert system.of("Register")[0][2] == expected
+
+
+@pytest.mark.parametrize("facts", [{"uid": 1}, {"state": "closing"}, {"id": ""}, {"id": "a.b"}, {"id": "x" * 65}])
+def test_without_a_session_it_fails(guest, facts):
+    guest.login1.add("s2", **facts)
+    system = guest.system_agent()
+    agent = guest.agent(XDG_SESSION_ID="")
+    assert agent.wait_exit() == 1
+    assert len(agent.log("Cannot start")) == len(agent.log()) == 1
+    assert not system.calls
+
+
+def test_dead_leader(guest):
+    guest.login1.end_leader()
+    agent = guest.agent()
+    assert agent.wait_exit() == 1
+
+
+def test_without_a_bus_it_fails(guest):
+    agent = guest.keep(Agent(guest.directory, guest.system_bus, f"unix:path={guest.directory}/none"))
+    assert agent.wait_exit() == 1
+    assert len(agent.log()) == 1
+
+
+# Lock
+
+@pytest.mark.parametrize("desktop", LOCKERS)
+def test_lock_of_each_desktop(guest, desktop):
+    system = guest.system_agent()
+    locker = guest.locker(**LOCKERS[desktop])
+    agent = guest.agent()
+    registered(agent)
+    assert len(system.of("Register")) == 1      # lockers that are there are found before
+    assert system.offer["lock"] is True
+    assert system.states == [{"locked": False}]
+    assert system.ask("Lock").wait() is None
+    assert locker.locks == [("",) if "signature" in LOCKERS[desktop] else ()]
+    wait(lambda: system.states[-1] == {"locked": True}, 0.5)
+    locker.set_active(False)
+    wait(lambda: system.states[-1] == {"locked": False}, 0.5)
+    assert len(system.states) == 3
+
+
+def test_locked_from_the_beginning(guest):
+    system = guest.system_agent()
+    guest.locker(active=True)
+    guest.agent()
+    wait(lambda: system.states == [{"locked": True}])
+
+
+def test_name_that_is_no_locker(guest):
+    """As GNOME's org.freedesktop.ScreenSaver, which only inhibits."""
+    system = guest.system_agent()
+    inhibitor = guest.keep(Peer(guest.session_bus))
+    inhibitor.own("org.freedesktop.ScreenSaver")
+    agent = guest.agent()
+    registered(agent)
+    assert system.offer["lock"] is False
+    assert system.ask("Lock").wait() == NOT_SUPPORTED
+    # The real one beside it is the one that counts.
+    guest.locker(name="org.gnome.ScreenSaver")
+    wait(lambda: system.offer["lock"])
+    assert system.ask("Lock").wait() is None
+
+
+def test_any_of_two_lockers(guest):
+    system = guest.system_agent()
+    one, other = guest.locker(**LOCKERS["kde"]), guest.locker(**LOCKERS["mate"])
+    agent = guest.agent()
+    registered(agent)
+    one.set_active(True)
+    wait(lambda: system.states[-1] == {"locked": True})
+    other.set_active(True)
+    one.set_active(False)
+    wait_while(lambda: system.states[-1] == {"locked": True}, 0.5)
+    other.set_active(False)
+    wait(lambda: system.states[-1] == {"locked": False})
+
+
+def test_locker_that_comes_late_goes_and_returns(guest):
+    system = guest.system_agent()
+    agent = guest.agent()
+    registered(agent)
+    locker = guest.locker(active=True)
+    wait(lambda: system.states == [{"locked": True}])
+    assert [c[0] for c in system.calls] == ["Register", "Unregister", "Register", "Report"]
+    locker.close()      # it has crashed: nobody knows whether the session is locked
+    wait(lambda: len(system.of("Register")) == 3)
+    assert system.offer["lock"] is False
+    assert system.ask("Lock").wait() == NOT_SUPPORTED
+    assert system.states == [{"locked": True}]
+    guest.locker()
+    wait(lambda: system.states == [{"locked": True}, {"locked": False}])
+    assert len(agent.log()) == 1
+
+
+def test_lock_that_never_answers(guest):
+    """GNOME's, where the administrator has forbidden it."""
+    system = guest.system_agent()
+    locker = guest.locker(**LOCKERS["gnome"], how="never")
+    manager = guest.keep(SessionManager(guest.session_bus, **MANAGERS["gnome"]))
+    agent = guest.agent()
+    registered(agent)
+    lock = system.ask("Lock")
+    wait(lambda: locker.locks)
+    assert system.ask("Logout").wait(1) is None     # it listens all the while
+    assert manager.logouts
+    assert lock.wait(6) == FAILED
+    assert 3.5 < lock.seconds < scaled(4.9)     # less than the system agent waits
+    assert system.states == [{"locked": False}]
+
+
+def test_lock_that_is_refused(guest):
+    system = guest.system_agent()
+    guest.locker(how="refuses")
+    registered(guest.agent())
+    assert system.ask("Lock").wait() == FAILED
+
+
+def test_locker_that_dies_of_it(guest):
+    system = guest.system_agent()
+    locker = guest.locker(how="never")
+    registered(guest.agent())
+    lock = system.ask("Lock")
+    wait(lambda: locker.locks)
+    locker.close()
+    assert lock.wait() == FAILED
+
+
+def test_burst_becomes_a_few_reports(guest):
+    system = guest.system_agent()
+    locker = guest.locker()
+    agent = guest.agent()
+    registered(agent)
+    before = len(system.calls)
+    for i in range(1, 102):
+        locker.set_active(i % 2 == 1)
+    wait(lambda: system.states[-1] == {"locked": True})
+    wait_while(lambda: system.states[-1] == {"locked": True}, 0.6)
+    assert len(system.calls) - before <= 4
+    # What comes for long comes at a bounded rate.
+    before, start = len(system.calls), time.monotonic()
+
+    def flicker():
+        locker.set_active(not locker.active)
+        return time.monotonic() - start > 2
+    wait(flicker, 4)
+    assert 3 <= len(system.calls) - before <= 10
+
+
+def test_nonsense_of_a_locker(guest):
+    system = guest.system_agent()
+    locker = guest.locker()
+    agent = guest.agent()
+    registered(agent)
+    for value in (GLib.Variant("(s)", ("locked",)), GLib.Variant("(bb)", (True, True)), None):
+        locker.emit(locker.path, locker.interface, "ActiveChanged", value)
+    # Somebody else on the bus says so, to everybody and to us alone.
+    other = guest.keep(Peer(guest.session_bus))
+    other.emit(locker.path, locker.interface, "ActiveChanged", GLib.Variant("(b)", (True,)))
+    wait_while(lambda: system.states == [{"locked": False}] and agent.running, 0.7)
+
+
+# Log-off
+
+MANAGERS = {
+    "gnome": {"name": "org.gnome.SessionManager", "path": "/org/gnome/SessionManager",
+              "interface": "org.gnome.SessionManager", "method": "Logout", "signature": "u"},
+    "xfce": {"name": "org.xfce.SessionManager", "path": "/org/xfce/SessionManager",
+             "interface": "org.xfce.Session.Manager", "method": "Logout", "signature": "bb"},
+    "kde": {"name": "org.kde.Shutdown", "path": "/Shutdown", "interface": "org.kde.Shutdown", "method": "logout",
+            "signature": "", "also": ["org.kde.plasmashell"]},
+}
+
+
+@pytest.mark.parametrize("desktop, arguments", [("gnome", (1,)), ("xfce", (False, False)), ("kde", ())])
+def test_logout_of_each_desktop(guest, desktop, arguments):
+    system = guest.system_agent()
+    manager = guest.keep(SessionManager(guest.session_bus, **MANAGERS[desktop]))
+    registered(guest.agent())
+    assert system.offer["logout"] is True
+    assert system.ask("Logout").wait() is None
+    assert manager.logouts == [arguments]
+
+
+def test_logout_without_a_manager(guest):
+    system = guest.system_agent()
+    registered(guest.agent())
+    assert system.offer["logout"] is False
+    assert system.ask("Logout").wait() == NOT_SUPPORTED
+
+
+# Who may ask
+
+def test_only_the_system_agent_may_ask(guest):
+    system = guest.system_agent()
+    locker = guest.locker()
+    agent = guest.agent()
+    registered(agent)
+    other = guest.keep(Peer(guest.system_bus))
+    for method in ("Lock", "Logout"):
+        call = Call(other.connection, system.agent(), AGENT_PATH, AGENT_INTERFACE, method, None)
+        assert call.wait() == "org.freedesktop.DBus.Error.AccessDenied"
+    # Other users' calls, and the user's own, the policy keeps away.
+    p = guest.system_bus.as_nobody("call", system.agent(), AGENT_PATH, AGENT_INTERFACE, "Lock")
+    assert p.returncode != 0 and "denied" in p.stderr
+    assert locker.locks == []
+    assert agent.running
+
+
+# What it costs, and what it leaves alone
+
+@pytest.mark.skipif(INSTRUMENTED, reason="instrumented")
+def test_sleeps_and_is_small(guest):
+    guest.system_agent()
+    locker = guest.locker()
+    agent = guest.agent()
+    registered(agent)
+    locker.set_active(True)
+    wait_while(lambda: agent.running, 1)
+    before = agent.wake_ups()
+    wait_while(lambda: agent.running, 3)
+    assert agent.wake_ups() == before
+    print(f"{agent.private_kib()} KiB private")
+    assert agent.private_kib() < 3 * 1024
+
+
+@pytest.mark.skipif(INSTRUMENTED, reason="instrumented programs are linked with more")
+def test_no_clipboard(guest):
+    """A selection belongs to clients of a display. This is none, not even when it is told of one."""
+    libraries = subprocess.run(["ldd", os.environ["OVIRT_SESSION_AGENT"]], capture_output=True, text=True).stdout
+    assert "libgio" in libraries
+    for word in ("libX", "libxcb", "wayland", "libgtk", "libgdk"):
+        assert word not in libraries
+    runtime = guest.directory / "runtime"
+    runtime.mkdir()
+    runtime.chmod(0o777)
+    display = next(n for n in range(4000, 5000) if not os.path.exists(f"/tmp/.X11-unix/X{n}"))
+    os.makedirs("/tmp/.X11-unix", exist_ok=True)
+    servers = []
+    for address in (str(runtime / "wayland-0"), f"/tmp/.X11-unix/X{display}", f"\0/tmp/.X11-unix/X{display}"):
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(address)
+        if not address.startswith("\0"):
+            os.chmod(address, 0o777)
+        server.listen()
+        server.setblocking(False)
+        servers.append(server)
+    try:
+        system = guest.system_agent()
+        locker = guest.locker()
+        agent = guest.agent(DISPLAY=f":{display}", WAYLAND_DISPLAY="wayland-0", XDG_RUNTIME_DIR=str(runtime))
+        registered(agent)
+        assert system.ask("Lock").wait() is None
+        wait(lambda: system.states[-1] == {"locked": True})
+        locker.close()
+        wait(lambda: len(system.of("Register")) == 2)
+        for server in servers:
+            with pytest.raises(BlockingIOError):
+                server.accept()
+        with open(f"/proc/{agent.pid}/maps", encoding="ascii") as maps:
+            assert not re.search("libX|libxcb|wayland", maps.read())
+    finally:
+        os.unlink(f"/tmp/.X11-unix/X{display}")
+        for server in servers:
+            server.close()
+
+
+@pytest.mark.parametrize("options, status, text", [
+    (["--version"], 0, "ovirt-guest-agent "), (["--help"], 0, "--debug"), (["--nonsense"], 2, "--nonsense"),
+    (["nonsense"], 2, "nonsense"), (["--debug", "--", "x"], 2, "x")])
+def test_options(options, status, text):
+    p = subprocess.run([os.environ["OVIRT_SESSION_AGENT"], *options], capture_output=True, text=True,
+                       env={"PATH": os.environ["PATH"], "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/none"})
+    assert p.returncode == status
+    assert text in (p.stdout if status == 0 else p.stderr)
