@@ -32,6 +32,7 @@ struct Lock {
         void (*changed)(void *userdata);
         void *userdata;
         LockState state;
+        GCancellable *asked; /* for the calls that wait until it is LOCK_ON */
         Locker lockers[G_N_ELEMENTS(lockers)];
 };
 
@@ -45,6 +46,10 @@ static void locker_set(Locker *locker, LockState state) {
         if (all == l->state)
                 return;
         l->state = all;
+        if (all == LOCK_ON && l->asked) {
+                g_cancellable_cancel(l->asked);
+                g_clear_object(&l->asked);
+        }
         l->changed(l->userdata);
 }
 
@@ -127,6 +132,7 @@ Lock *lock_free(Lock *l) {
                 g_bus_unwatch_name(l->lockers[i].watch);
                 locker_forget(&l->lockers[i]);
         }
+        g_clear_object(&l->asked);
         g_object_unref(l->bus);
         g_free(l);
         return NULL;
@@ -136,12 +142,27 @@ LockState lock_state(const Lock *l) {
         return l->state;
 }
 
-void lock_lock(Lock *l, GDBusMethodInvocation *invocation) {
+static const DesktopRequest *find_locker(const Lock *l) {
         for (size_t i = 0; i < G_N_ELEMENTS(l->lockers); i++)
-                if (l->lockers[i].state != LOCK_UNKNOWN) {
-                        desktop_ask(l->bus, l->lockers[i].request, invocation);
-                        return;
-                }
-        g_dbus_method_invocation_return_error(invocation, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED,
-                                              "No locker is on the bus of the session");
+                if (l->lockers[i].state != LOCK_UNKNOWN)
+                        return l->lockers[i].request;
+        return NULL;
+}
+
+/* The lockers of MATE and Xfce never answer Lock(); that they are locked is their answer. */
+void lock_lock(Lock *l, GDBusMethodInvocation *invocation) {
+        const DesktopRequest *locker = find_locker(l);
+
+        if (!locker)
+                g_dbus_method_invocation_return_error(invocation, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED,
+                                                      "No locker is on the bus of the session");
+        else if (l->state == LOCK_ON) {
+                /* Some call it locked when the screen is only dark. */
+                desktop_ask(l->bus, locker, NULL, NULL);
+                g_dbus_method_invocation_return_value(invocation, NULL);
+        } else {
+                if (!l->asked)
+                        l->asked = g_cancellable_new();
+                desktop_ask(l->bus, locker, l->asked, invocation);
+        }
 }

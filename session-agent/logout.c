@@ -85,7 +85,7 @@ void logout_logout(Logout *l, GDBusMethodInvocation *invocation) {
         const Manager *m = find_manager(l);
 
         if (m)
-                desktop_ask(l->bus, &m->request, invocation);
+                desktop_ask(l->bus, &m->request, NULL, invocation);
         else
                 g_dbus_method_invocation_return_error(invocation, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED,
                                                       "No session manager is on the bus of the session");

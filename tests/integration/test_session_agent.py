@@ -393,6 +393,16 @@ def test_lock_that_never_answers(guest):
     assert system.states == [{"locked": False}]
 
 
+def test_lock_without_a_word(guest):
+    """MATE's and Xfce's."""
+    system = guest.system_agent()
+    locker = guest.locker(how="silent")
+    registered(guest.agent())
+    assert system.ask("Lock").wait(2) is None
+    assert system.ask("Lock").wait(2) is None   # it may only be dark
+    wait(lambda: len(locker.locks) == 2)
+
+
 def test_lock_that_is_refused(guest):
     system = guest.system_agent()
     guest.locker(how="refuses")

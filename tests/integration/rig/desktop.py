@@ -258,7 +258,8 @@ class SessionBus:
 
 
 class Locker(Peer):
-    """The locker of a desktop. With how="never" its Lock never answers, with "refuses" it fails."""
+    """The locker of a desktop. With how="never" its Lock does nothing and never answers, with "silent" it locks and
+    never answers, with "refuses" it fails."""
 
     def __init__(self, bus, name="org.mate.ScreenSaver", interface=None, signature="", active=False, how="locks"):
         super().__init__(bus)
@@ -281,7 +282,7 @@ class Locker(Peer):
         if self.how == "refuses":
             raise Error("org.example.No", "the administrator forbids it")
         self.set_active(True)
-        return None
+        return NEVER if self.how == "silent" else None
 
     def set_active(self, active):
         self.active = active
