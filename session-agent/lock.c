@@ -21,7 +21,7 @@ static const DesktopRequest lockers[] = {
 typedef struct Locker {
         Lock *lock;
         const DesktopRequest *request;
-        unsigned watch;
+        DesktopName *name;
         unsigned subscription;  /* 0 while nobody owns the name */
         GCancellable *question; /* GetActive, while it waits for its answer */
         LockState state;
@@ -86,17 +86,21 @@ static void locker_forget(Locker *locker) {
         if (locker->subscription > 0)
                 g_dbus_connection_signal_unsubscribe(locker->lock->bus, locker->subscription);
         locker->subscription = 0;
-        if (locker->question)
-                g_cancellable_cancel(locker->question);
+        g_cancellable_cancel(locker->question);
         g_clear_object(&locker->question);
 }
 
 /* From here on signals and the answer come from the same owner, and thus in the order of the events. */
-static void on_name_appeared(GDBusConnection *bus, const char *name, const char *owner, gpointer userdata) {
+static void on_owner_changed(const char *owner, void *userdata) {
         Locker *locker = userdata;
         const DesktopRequest *r = locker->request;
+        GDBusConnection *bus = locker->lock->bus;
 
         locker_forget(locker);
+        if (!owner) {
+                locker_set(locker, LOCK_UNKNOWN);
+                return;
+        }
         locker->subscription = g_dbus_connection_signal_subscribe(bus, owner, r->interface, "ActiveChanged",
                                                                   r->path, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
                                                                   on_active_changed, locker, NULL);
@@ -105,22 +109,16 @@ static void on_name_appeared(GDBusConnection *bus, const char *name, const char 
                                G_DBUS_CALL_FLAGS_NONE, -1, locker->question, on_active, locker);
 }
 
-static void on_name_vanished(GDBusConnection *bus, const char *name, gpointer userdata) {
-        locker_forget(userdata);
-        locker_set(userdata, LOCK_UNKNOWN);
-}
-
-Lock *lock_new(GDBusConnection *bus, void (*changed)(void *userdata), void *userdata) {
+Lock *lock_new(const Desktop *desktop, void (*changed)(void *userdata), void *userdata) {
         Lock *l = g_new0(Lock, 1);
 
-        l->bus = g_object_ref(bus);
+        l->bus = g_object_ref(desktop->session_bus);
         l->changed = changed;
         l->userdata = userdata;
         for (size_t i = 0; i < G_N_ELEMENTS(lockers); i++) {
                 l->lockers[i] = (Locker){.lock = l, .request = &lockers[i]};
-                l->lockers[i].watch = g_bus_watch_name_on_connection(
-                        bus, lockers[i].name, G_BUS_NAME_WATCHER_FLAGS_NONE, on_name_appeared,
-                        on_name_vanished, &l->lockers[i], NULL);
+                l->lockers[i].name =
+                        desktop_name_new(desktop, lockers[i].name, on_owner_changed, &l->lockers[i]);
         }
         return l;
 }
@@ -129,7 +127,7 @@ Lock *lock_free(Lock *l) {
         if (!l)
                 return NULL;
         for (size_t i = 0; i < G_N_ELEMENTS(l->lockers); i++) {
-                g_bus_unwatch_name(l->lockers[i].watch);
+                desktop_name_free(l->lockers[i].name);
                 locker_forget(&l->lockers[i]);
         }
         g_clear_object(&l->asked);

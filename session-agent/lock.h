@@ -2,7 +2,8 @@
 #pragma once
 
 #include <gio/gio.h>
-#include <stdbool.h>
+
+#include "desktop-name.h"
 
 typedef enum LockState {
         LOCK_UNKNOWN, /* nobody is there who would know */
@@ -14,7 +15,7 @@ typedef enum LockState {
 typedef struct Lock Lock;
 
 /* Calls @changed whenever lock_state() changes, beginning with LOCK_UNKNOWN. */
-Lock *lock_new(GDBusConnection *bus, void (*changed)(void *userdata), void *userdata);
+Lock *lock_new(const Desktop *desktop, void (*changed)(void *userdata), void *userdata);
 Lock *lock_free(Lock *l);
 
 LockState lock_state(const Lock *l);

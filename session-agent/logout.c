@@ -21,57 +21,57 @@ static const Manager managers[] = {
         {"org.kde.plasmashell", {"org.kde.Shutdown", "/Shutdown", "org.kde.Shutdown", "logout", "()"}},
 };
 
+typedef struct Presence {
+        Logout *logout;
+        const Manager *manager;
+        DesktopName *name;
+        bool present;
+} Presence;
+
 struct Logout {
         GDBusConnection *bus;
         void (*changed)(void *userdata);
         void *userdata;
-        unsigned watches[G_N_ELEMENTS(managers)];
-        bool present[G_N_ELEMENTS(managers)];
+        Presence managers[G_N_ELEMENTS(managers)];
 };
 
 static const Manager *find_manager(const Logout *l) {
-        for (size_t i = 0; i < G_N_ELEMENTS(managers); i++)
-                if (l->present[i])
-                        return &managers[i];
+        for (size_t i = 0; i < G_N_ELEMENTS(l->managers); i++)
+                if (l->managers[i].present)
+                        return l->managers[i].manager;
         return NULL;
 }
 
-static void set_present(Logout *l, const char *name, bool present) {
+static void on_owner_changed(const char *owner, void *userdata) {
+        Presence *p = userdata;
+        Logout *l = p->logout;
         bool before = logout_possible(l);
 
-        for (size_t i = 0; i < G_N_ELEMENTS(managers); i++)
-                if (g_str_equal(managers[i].name, name))
-                        l->present[i] = present;
+        p->present = owner;
         if (logout_possible(l) != before)
                 l->changed(l->userdata);
 }
 
-static void on_name_appeared(GDBusConnection *bus, const char *name, const char *owner, gpointer userdata) {
-        set_present(userdata, name, true);
-}
-
-static void on_name_vanished(GDBusConnection *bus, const char *name, gpointer userdata) {
-        set_present(userdata, name, false);
-}
-
-Logout *logout_new(GDBusConnection *bus, void (*changed)(void *userdata), void *userdata) {
+Logout *logout_new(const Desktop *desktop, void (*changed)(void *userdata), void *userdata) {
         Logout *l = g_new0(Logout, 1);
 
-        l->bus = g_object_ref(bus);
+        l->bus = g_object_ref(desktop->session_bus);
         l->changed = changed;
         l->userdata = userdata;
-        for (size_t i = 0; i < G_N_ELEMENTS(managers); i++)
-                l->watches[i] =
-                        g_bus_watch_name_on_connection(bus, managers[i].name, G_BUS_NAME_WATCHER_FLAGS_NONE,
-                                                       on_name_appeared, on_name_vanished, l, NULL);
+        for (size_t i = 0; i < G_N_ELEMENTS(managers); i++) {
+                Presence *p = &l->managers[i];
+
+                *p = (Presence){.logout = l, .manager = &managers[i]};
+                p->name = desktop_name_new(desktop, managers[i].name, on_owner_changed, p);
+        }
         return l;
 }
 
 Logout *logout_free(Logout *l) {
         if (!l)
                 return NULL;
-        for (size_t i = 0; i < G_N_ELEMENTS(l->watches); i++)
-                g_bus_unwatch_name(l->watches[i]);
+        for (size_t i = 0; i < G_N_ELEMENTS(l->managers); i++)
+                desktop_name_free(l->managers[i].name);
         g_object_unref(l->bus);
         g_free(l);
         return NULL;

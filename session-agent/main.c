@@ -120,7 +120,7 @@ static bool start(Main *m, GError **error) {
         m->session = session_new(m->system_bus, on_session_end, m, error);
         if (!m->session || !be_the_only_one(m, error))
                 return false;
-        m->agent = session_agent_new(m->system_bus, m->session_bus, session_id(m->session), error);
+        m->agent = session_agent_new(m->system_bus, m->session_bus, m->session, error);
         return m->agent;
 }
 

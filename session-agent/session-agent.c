@@ -24,7 +24,8 @@
  * time; whatever changes meanwhile is told after it, if it is still news then. */
 struct SessionAgent {
         GDBusConnection *bus;
-        char *session_id;
+        const Session *session;
+        Desktop desktop;
         Lock *lock;
         Logout *logout;
         OvirtSessionAgent *object;
@@ -87,7 +88,7 @@ static void refused(SessionAgent *a, const GError *error) {
         g_autofree char *refusal = g_strdup(name ?: error->message);
 
         if (g_strcmp0(refusal, a->refusal) != 0)
-                g_message("The system agent refuses session %s: %s", a->session_id, error->message);
+                g_message("The system agent refuses session %s: %s", session_id(a->session), error->message);
         g_free(a->refusal);
         a->refusal = g_steal_pointer(&refusal);
         g_clear_pointer(&a->offer, g_variant_unref);
@@ -158,7 +159,7 @@ static void tell(SessionAgent *a) {
         state = make_state(lock_state(a->lock));
         if (!a->offer) {
                 a->telling = g_steal_pointer(&offer);
-                call(a, "Register", g_variant_new("(s@a{sv})", a->session_id, a->telling), "(o)",
+                call(a, "Register", g_variant_new("(s@a{sv})", session_id(a->session), a->telling), "(o)",
                      on_registered);
         } else if (!g_variant_equal(offer, a->offer)) {
                 a->telling = g_steal_pointer(&offer);
@@ -168,7 +169,7 @@ static void tell(SessionAgent *a) {
                 call(a, "Report", g_variant_new("(@a{sv})", a->telling), "()", on_reported);
         } else if (!a->settled) {
                 /* Only now: a system agent that takes the one and refuses the other has refused. */
-                g_message("Registered session %s with the system agent", a->session_id);
+                g_message("Registered session %s with the system agent", session_id(a->session));
                 a->settled = true;
                 g_clear_pointer(&a->refusal, g_free);
                 a->retry_msec = RETRY_FIRST_MSEC;
@@ -251,13 +252,18 @@ static gboolean on_logout(OvirtSessionAgent *object, GDBusMethodInvocation *invo
 }
 
 SessionAgent *session_agent_new(GDBusConnection *system_bus, GDBusConnection *session_bus,
-                                const char *session_id, GError **error) {
+                                const Session *session, GError **error) {
         SessionAgent *a = g_new0(SessionAgent, 1);
 
         a->bus = g_object_ref(system_bus);
-        a->session_id = g_strdup(session_id);
-        a->lock = lock_new(session_bus, on_changed, a);
-        a->logout = logout_new(session_bus, on_changed, a);
+        a->session = session;
+        a->desktop = (Desktop){
+                .session_bus = session_bus,
+                .system_bus = system_bus,
+                .session_path = session_path(session),
+        };
+        a->lock = lock_new(&a->desktop, on_changed, a);
+        a->logout = logout_new(&a->desktop, on_changed, a);
         a->object = ovirt_session_agent_skeleton_new();
         g_signal_connect(a->object, "handle-lock", G_CALLBACK(on_lock), a);
         g_signal_connect(a->object, "handle-logout", G_CALLBACK(on_logout), a);
@@ -281,7 +287,6 @@ SessionAgent *session_agent_free(SessionAgent *a) {
         logout_free(a->logout);
         lock_free(a->lock);
         g_object_unref(a->bus);
-        g_free(a->session_id);
         g_free(a->refusal);
         g_free(a);
         return NULL;

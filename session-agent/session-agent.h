@@ -3,10 +3,12 @@
 
 #include <gio/gio.h>
 
+#include "session.h"
+
 /* Speaks for a session to the system agent, whenever there is one: registers, reports whether the session is
  * locked, and carries out what the system agent asks for. */
 typedef struct SessionAgent SessionAgent;
 
 SessionAgent *session_agent_new(GDBusConnection *system_bus, GDBusConnection *session_bus,
-                                const char *session_id, GError **error);
+                                const Session *session, GError **error);
 SessionAgent *session_agent_free(SessionAgent *a);

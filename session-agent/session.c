@@ -21,7 +21,7 @@ struct Session {
         GDBusConnection *bus;
         void (*ended)(void *userdata);
         void *userdata;
-        char *id;
+        char *id, *path;
         unsigned removed; /* subscription to the signal SessionRemoved */
         int leader;       /* pidfd */
         unsigned leader_exit;
@@ -100,6 +100,7 @@ static bool take_session(Session *s, const char *name, GError **error) {
                 return false;
         }
         s->id = g_strdup(id);
+        s->path = g_strdup(path);
         return true;
 }
 
@@ -141,10 +142,15 @@ Session *session_free(Session *s) {
                 (void) close(s->leader);
         g_object_unref(s->bus);
         g_free(s->id);
+        g_free(s->path);
         g_free(s);
         return NULL;
 }
 
 const char *session_id(const Session *s) {
         return s->id;
+}
+
+const char *session_path(const Session *s) {
+        return s->path;
 }

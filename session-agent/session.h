@@ -13,3 +13,5 @@ Session *session_free(Session *s);
 
 /* As the login manager calls it; letters and digits. */
 const char *session_id(const Session *s);
+/* The path of the object that the login manager has for it. */
+const char *session_path(const Session *s);

@@ -346,6 +346,23 @@ def test_name_that_is_no_locker(guest):
     assert system.ask("Lock").wait() is None
 
 
+def test_desktop_of_another_session(guest):
+    """All sessions of a user may have one bus."""
+    guest.login1.add("s3")
+    system = guest.system_agent()
+    guest.login1.case = "s3"
+    there = guest.locker(active=True), guest.keep(SessionManager(guest.session_bus, **MANAGERS["gnome"]))
+    registered(guest.agent())
+    assert (system.offer["lock"], system.offer["logout"], system.states) == (False, False, [])
+    assert system.ask("Lock").wait() == system.ask("Logout").wait() == NOT_SUPPORTED
+    assert there[0].locks == there[1].logouts == []
+    guest.login1.case = "s2"
+    guest.locker(name="org.xfce.ScreenSaver")
+    wait(lambda: system.states == [{"locked": False}])
+    assert system.ask("Lock").wait() is None
+    assert there[0].locks == []
+
+
 def test_any_of_two_lockers(guest):
     system = guest.system_agent()
     one, other = guest.locker(**LOCKERS["kde"]), guest.locker(**LOCKERS["mate"])

@@ -5,6 +5,12 @@
 
 #define NAME "org.mate.ScreenSaver"
 #define PATH "/org/mate/ScreenSaver"
+#define LOGIN1 "org.freedesktop.login1"
+#define XML                                                                                                 \
+        "<node><interface name='" NAME "'>"                                                                 \
+        "<method name='GetActive'><arg type='b' direction='out'/></method></interface>"                     \
+        "<interface name='" LOGIN1 ".Manager'><method name='GetSessionByPID'>"                              \
+        "<arg type='u' direction='in'/><arg type='o' direction='out'/></method></interface></node>"
 #define DEADLINE_USEC (20 * G_USEC_PER_SEC)
 
 /* A bus, a locker on it, and the module under test, each with a connection of its own. */
@@ -12,9 +18,10 @@ typedef struct Fixture {
         GTestDBus *daemon;
         GDBusConnection *desktop, *agent;
         GDBusNodeInfo *node;
+        Desktop where;
         GDBusMethodInvocation *held; /* GetActive that has not been answered */
         bool hold, active;
-        unsigned name;
+        unsigned login1, name;
         Lock *lock;
         unsigned changes;
 } Fixture;
@@ -24,8 +31,10 @@ static void on_call(GDBusConnection *bus, const char *sender, const char *path, 
                     gpointer userdata) {
         Fixture *f = userdata;
 
-        g_assert_cmpstr(method, ==, "GetActive");
-        if (f->hold)
+        if (g_str_equal(method, "GetSessionByPID"))
+                g_dbus_method_invocation_return_dbus_error(
+                        invocation, "org.freedesktop.login1.NoSessionForPID", "It is in none");
+        else if (f->hold)
                 f->held = invocation;
         else
                 g_dbus_method_invocation_return_value(invocation, g_variant_new("(b)", f->active));
@@ -57,14 +66,18 @@ static void set_up(Fixture *f, gconstpointer data) {
         g_test_dbus_up(f->daemon);
         f->desktop = connect_to(f->daemon);
         f->agent = connect_to(f->daemon);
-        f->node = g_dbus_node_info_new_for_xml("<node><interface name='" NAME "'><method name='GetActive'>"
-                                               "<arg type='b' direction='out'/></method></interface></node>",
-                                               &error);
+        f->node = g_dbus_node_info_new_for_xml(XML, &error);
         g_assert_no_error(error);
         g_dbus_connection_register_object(f->desktop, PATH, f->node->interfaces[0], &vtable, f, NULL,
                                           &error);
         g_assert_no_error(error);
-        f->lock = lock_new(f->agent, on_changed, f);
+        g_dbus_connection_register_object(f->desktop, "/org/freedesktop/login1", f->node->interfaces[1],
+                                          &vtable, f, NULL, &error);
+        g_assert_no_error(error);
+        f->login1 = g_bus_own_name_on_connection(f->desktop, LOGIN1, G_BUS_NAME_OWNER_FLAGS_NONE, NULL, NULL,
+                                                 NULL, NULL);
+        f->where = (Desktop){f->agent, f->agent, "/session"};
+        f->lock = lock_new(&f->where, on_changed, f);
 }
 
 static void tear_down(Fixture *f, gconstpointer data) {
@@ -73,6 +86,7 @@ static void tear_down(Fixture *f, gconstpointer data) {
                 g_dbus_method_invocation_return_value(f->held, g_variant_new("(b)", true));
         if (f->name > 0)
                 g_bus_unown_name(f->name);
+        g_bus_unown_name(f->login1);
         g_dbus_connection_close_sync(f->agent, NULL, NULL);
         g_dbus_connection_close_sync(f->desktop, NULL, NULL);
         while (g_main_context_iteration(NULL, false))

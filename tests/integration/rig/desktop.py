@@ -39,6 +39,7 @@ _SESSION_BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Conf
 _LOGIN1_XML = f"""<node>
   <interface name="{LOGIN1}.Manager">
     <method name="GetSession"><arg type="s" direction="in"/><arg type="o" direction="out"/></method>
+    <method name="GetSessionByPID"><arg type="u" direction="in"/><arg type="o" direction="out"/></method>
     <signal name="SessionRemoved"><arg type="s"/><arg type="o"/></signal>
   </interface>
   <interface name="{LOGIN1}.Session">
@@ -142,9 +143,10 @@ class LoginManager(Peer):
         self.leader = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
         self.shown = "s2"
         self.sessions = {}
+        self.case = None    # the session that the case is part of; its lockers are, too
         self.add("s2")
         node = Gio.DBusNodeInfo.new_for_xml(_LOGIN1_XML)
-        self.export(LOGIN1_PATH, node.interfaces[0], {"GetSession": self._get})
+        self.export(LOGIN1_PATH, node.interfaces[0], {"GetSession": self._get, "GetSessionByPID": self._get_by_pid})
         for session in ("s1", "s2", "s3", "s4"):
             self.export(f"{LOGIN1_PATH}/session/{session}", node.interfaces[1],
                         properties=lambda session=session: self.sessions[session])
@@ -160,6 +162,11 @@ class LoginManager(Peer):
         if session not in self.sessions:
             raise Error(f"{LOGIN1}.NoSuchSession")
         return GLib.Variant("(o)", (f"{LOGIN1_PATH}/session/{session}",))
+
+    def _get_by_pid(self, _sender, pid):
+        if pid != os.getpid() or not self.case:
+            raise Error(f"{LOGIN1}.NoSessionForPID")
+        return self._get(None, self.case)
 
     def remove(self, session):
         self.sessions.pop(session, None)
