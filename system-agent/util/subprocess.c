@@ -156,8 +156,10 @@ int subprocess_start(Subprocess **ret, sd_event *event, const SubprocessLimits *
         pid = fork();
         if (pid < 0)
                 return -errno;
-        if (pid == 0)
+        if (pid == 0) {
+                s = subprocess_free(s); /* the parent's side of it */
                 run_child(parent, child_end, function, function_userdata);
+        }
         s->pid = pid;
         (void) setpgid(pid, pid); /* whoever comes first */
 
