@@ -70,7 +70,7 @@ def test_set_number_of_cpus(standing, line, answered):
 
 def test_b40_not_at_version_0(party):
     host = party.host(versioning=False)
-    party.agent()
+    party.agent(guest=party.guest())
     host.expect("refresh-set", within=scaled(5))
     host.collect(scaled(2))
     assert reply(host, b'{"count": 4, "__name__": "set-number-of-cpus"}') == []
@@ -88,7 +88,7 @@ LATER = [
 
 @pytest.mark.parametrize("debug", [False, True], ids=["plain", "debug"])
 def test_what_comes_later_is_refused_honestly(party, debug):
-    host, agent = party.settled(debug=debug)
+    host, agent = party.settled(guest=party.guest(), debug=debug)
     for name, members in LATER[:5]:
         assert reply(host, host_line(name, members)) == []
         assert len(agent.wait_log(f'"{name}"')) == 1

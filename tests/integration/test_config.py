@@ -185,7 +185,7 @@ def test_report_disk_usage(party):
 def test_report_application_rate(party):
     """A database that is written in place is read at the interval only."""
     guest = party.guest()
-    status = guest.private("/var/lib/dpkg") / "status"
+    status = guest.dpkg / "status"
     status.write_text(dpkg_status(cloud_init="1"))
     host, _ = party.settled(guest=guest, config=party.configure(report_application_rate=2))
     status.write_text(dpkg_status(cloud_init="2"))
@@ -195,7 +195,7 @@ def test_report_application_rate(party):
 def test_ignored_nics_and_applications_list(party):
     guest = party.guest()
     guest.add_nic("eth1", "52:54:00:ab:cd:02")
-    replace(guest.private("/var/lib/dpkg") / "status", dpkg_status(vim_tiny="9", cloud_init="1"))
+    replace(guest.dpkg / "status", dpkg_status(vim_tiny="9", cloud_init="1"))
     host, _ = party.settled(guest=guest, config=party.configure(ignored_nics="eth[1-9]", applications_list="vim-*"))
     assert [i["name"] for i in host.messages("network-interfaces")[-1]["interfaces"]] == ["eth0"]
     assert [a for a in host.messages("applications")[-1]["applications"] if "ovirt" not in a] == ["vim-tiny-9"]

@@ -226,8 +226,7 @@ def test_e16_the_serial_of_a_disk(party, guest):
 
 
 def test_e19_applications(party, guest):
-    dpkg = guest.private("/var/lib/dpkg")
-    replace(dpkg / "status", dpkg_status(cloud_init="24,1-1", vim="9", linux_image_6="6.1", qemu_guest_agent="8"))
+    replace(guest.dpkg / "status", dpkg_status(cloud_init="24,1-1", vim="9", linux_image_6="6.1", qemu_guest_agent="8"))
     entries = collect("applications", guest)["applications"]
     assert "cloud-init-24_1-1" in entries and "qemu-guest-agent-8" in entries
     assert not any(e.startswith("vim") for e in entries)
@@ -243,12 +242,12 @@ BROKEN_DATABASES = ["", "Package: x\n" * 1000, "Package: cloud-init\nVersion: 1\
 @pytest.mark.parametrize("text", BROKEN_DATABASES, ids=range(len(BROKEN_DATABASES)))
 def test_a_broken_package_database(guest, text):
     """The agent itself is always there."""
-    replace(guest.private("/var/lib/dpkg") / "status", text)
+    replace(guest.dpkg / "status", text)
     assert [e for e in collect("applications", guest)["applications"] if "ovirt" not in e] == []
 
 
 def test_a_package_database_that_is_no_text(guest):
-    replace(guest.private("/var/lib/dpkg") / "status", "\0" * 1000)
+    replace(guest.dpkg / "status", "\0" * 1000)
     status, output, errors = run_once("--collect", "applications", guest=guest)
     assert (status, output) == (1, "") and len(errors) == 1
 
@@ -284,7 +283,7 @@ def wire_and_collect():
     directory = new_directory()
     party = Party(directory)
     guest = party.guest()
-    replace(guest.private("/var/lib/dpkg") / "status", dpkg_status(cloud_init="24.1-1"))
+    replace(guest.dpkg / "status", dpkg_status(cloud_init="24.1-1"))
     guest.ip("address add 192.0.2.17/24 dev eth0")
     config = party.configure(ignored_fs="[!t]*")
     (directory / "disk").mkdir()
