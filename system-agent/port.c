@@ -37,6 +37,7 @@ typedef struct Device {
         sd_event_source *io_source, *again_source, *retry_source;
         uint32_t io_events;
         uint64_t retry_usec;
+        gint64 opened_usec; /* monotonic */
 } Device;
 
 struct Port {
@@ -127,6 +128,9 @@ static void host_left(Port *p) {
 
 /* The device is gone for good (unplugged, terminal or socket closed): another may come in its place. */
 static void device_lost(Device *d) {
+        /* One that comes and goes at once is worth less haste each time. */
+        if (g_get_monotonic_time() - d->opened_usec > (gint64) RETRY_MAX_USEC)
+                d->retry_usec = 0;
         device_close(d);
         device_retry(d);
         if (d->port->active == d)
@@ -190,8 +194,6 @@ static void device_look(Device *d) {
                 return;
 
         bool host_present = !(pfd.revents & POLLHUP);
-        if (host_present)
-                d->retry_usec = 0;
         if (host_present && !p->active)
                 set_active(p, d);
 
@@ -224,7 +226,20 @@ static void device_look(Device *d) {
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        device_look(userdata);
+        Device *d = userdata;
+
+        /* Plain input from the host that is there leaves no question to ask poll(). */
+        if (revents == EPOLLIN && d->port->active == d && !d->port->congested)
+                switch (device_read(d)) {
+                case READ_EMPTY:
+                        return 0;
+                case READ_MORE:
+                        device_look_again(d);
+                        return 0;
+                default:
+                        break;
+                }
+        device_look(d);
         return 0;
 }
 
@@ -281,13 +296,17 @@ static void device_try_open(Device *d) {
         }
         d->path = TAKE_PTR(path);
         d->said_error = false;
+        d->opened_usec = g_get_monotonic_time();
         d->retry_source = sd_event_source_disable_unref(d->retry_source);
         log_full(LOG_INFO, 0, d->name, NULL, "Port %s opened", d->path);
         device_look(d);
 }
 
 static void on_appeared(void *userdata) {
-        device_try_open(userdata);
+        Device *d = userdata;
+
+        d->retry_usec = 0;
+        device_try_open(d);
 }
 
 static const char *find_override(const PortOverride *overrides, size_t n, const char *name) {

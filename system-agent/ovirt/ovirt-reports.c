@@ -22,6 +22,7 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 #define USEC_PER_MSEC UINT64_C(1000)
 
+#define FLUSH_ABOVE (64U * 1024)
 #define SET_PATIENCE_USEC (1 * USEC_PER_SEC)
 /* From a change to the look at it: what belongs together comes in bursts. */
 #define CHANGE_DELAY_USEC (150 * USEC_PER_MSEC)
@@ -45,19 +46,29 @@ static const struct ReportType {
         unsigned changes; /* GuestChange bits that concern it */
         Interval interval;
         unsigned patience_sec; /* for its child */
+        bool watched;          /* all that it depends on is: no need to collect it again without a change */
 } types[_OVIRT_REPORT_MAX] = {
-        [OVIRT_ACTIVE_USER] = {0, GUEST_CHANGE_USER, INTERVAL_USER, 0},
-        [OVIRT_APPLICATIONS] = {0, GUEST_CHANGE_PACKAGES, INTERVAL_APPLICATIONS, 30},
-        [OVIRT_CONTAINERS] = {3, 0, INTERVAL_APPLICATIONS, 10},
-        [OVIRT_HOST_NAME] = {0, GUEST_CHANGE_HOSTNAME, INTERVAL_APPLICATIONS, 0},
-        [OVIRT_OS_VERSION] = {0, 0, INTERVAL_APPLICATIONS, 0},
-        [OVIRT_NETWORK_INTERFACES] = {0, GUEST_CHANGE_NETWORK, INTERVAL_APPLICATIONS, 0},
-        [OVIRT_DISKS_USAGE] = {0, GUEST_CHANGE_MOUNTS | GUEST_CHANGE_DISKS, INTERVAL_DISKS, 3},
-        [OVIRT_FQDN] = {0, GUEST_CHANGE_HOSTNAME | GUEST_CHANGE_NAMES | GUEST_CHANGE_NETWORK,
-                        INTERVAL_APPLICATIONS, 30},
-        [OVIRT_TIMEZONE] = {2, GUEST_CHANGE_TIMEZONE, INTERVAL_APPLICATIONS, 0},
-        [OVIRT_OS_INFO] = {2, GUEST_CHANGE_OS, INTERVAL_APPLICATIONS, 0},
-        [OVIRT_NUMBER_OF_CPUS] = {1, GUEST_CHANGE_CPUS, INTERVAL_CPUS, 0},
+        [OVIRT_ACTIVE_USER] = {.changes = GUEST_CHANGE_USER, .interval = INTERVAL_USER},
+        [OVIRT_APPLICATIONS] = {.changes = GUEST_CHANGE_PACKAGES,
+                                .interval = INTERVAL_APPLICATIONS,
+                                .patience_sec = 30,
+                                .watched = true},
+        [OVIRT_CONTAINERS] = {.min_version = 3, .interval = INTERVAL_APPLICATIONS, .patience_sec = 10},
+        [OVIRT_HOST_NAME] = {.changes = GUEST_CHANGE_HOSTNAME, .interval = INTERVAL_APPLICATIONS},
+        [OVIRT_OS_VERSION] = {.interval = INTERVAL_APPLICATIONS},
+        [OVIRT_NETWORK_INTERFACES] = {.changes = GUEST_CHANGE_NETWORK, .interval = INTERVAL_APPLICATIONS},
+        [OVIRT_DISKS_USAGE] = {.changes = GUEST_CHANGE_MOUNTS | GUEST_CHANGE_DISKS,
+                               .interval = INTERVAL_DISKS,
+                               .patience_sec = 3},
+        [OVIRT_FQDN] = {.changes = GUEST_CHANGE_HOSTNAME | GUEST_CHANGE_NAMES | GUEST_CHANGE_NETWORK,
+                        .interval = INTERVAL_APPLICATIONS,
+                        .patience_sec = 30,
+                        .watched = true},
+        [OVIRT_TIMEZONE] = {.min_version = 2,
+                            .changes = GUEST_CHANGE_TIMEZONE,
+                            .interval = INTERVAL_APPLICATIONS},
+        [OVIRT_OS_INFO] = {.min_version = 2, .changes = GUEST_CHANGE_OS, .interval = INTERVAL_APPLICATIONS},
+        [OVIRT_NUMBER_OF_CPUS] = {.min_version = 1, .changes = GUEST_CHANGE_CPUS, .interval = INTERVAL_CPUS},
 };
 
 /* The order is the old agent's. */
@@ -272,6 +283,9 @@ static void send_line(Report *report) {
                 return;
         if (port_write(r->context.port, report->line, strlen(report->line)) >= 0)
                 report->sent = true;
+        /* Several long reports together would not fit into the queue. */
+        if (port_pending(r->context.port) > FLUSH_ABOVE)
+                port_flush(r->context.port);
         log_debug("Sending %s", ovirt_report_names[report->id]);
 }
 
@@ -297,13 +311,19 @@ static void begin_set(OvirtReports *r, const OvirtReport *set) {
         for (const OvirtReport *id = set; *id != _OVIRT_REPORT_MAX; id++) {
                 Report *report = &r->reports[*id];
 
-                report->fresh =
-                        (*id == OVIRT_APPLICATIONS || *id == OVIRT_FQDN) && report->line && report->fresh;
+                report->fresh = types[*id].watched && report->line && report->fresh;
                 report->wanted = true;
                 report->sent = false;
         }
         (void) sd_event_add_time_relative(r->context.services->event, &r->patience_source, CLOCK_MONOTONIC,
                                           SET_PATIENCE_USEC, 0, on_patience, r);
+
+        /* The first words need not wait for children to start. */
+        if (may_send(r) && bring(&r->reports[*set])) {
+                send_line(&r->reports[*set]);
+                port_flush(r->context.port);
+                r->set++;
+        }
 
         /* The children start side by side, before it is the turn of their reports. */
         for (const OvirtReport *id = set; *id != _OVIRT_REPORT_MAX; id++)
@@ -440,6 +460,8 @@ void ovirt_reports_tick(OvirtReports *r, uint64_t now_usec) {
         for (size_t i = 0; i < _OVIRT_REPORT_MAX; i++) {
                 Interval interval = types[i].interval;
 
+                if (types[i].watched && r->reports[i].fresh && !resend)
+                        continue;
                 if (interval != INTERVAL_NONE && (resend || now_usec >= r->due_usec[interval]))
                         want(&r->reports[i], resend || interval == INTERVAL_CPUS);
         }
