@@ -56,10 +56,17 @@ static void session_free(void *p) {
         g_free(s);
 }
 
+/* Later systemds have finer ones; "user-incomplete" is not yet one. */
+static bool is_user_class(const char *class) {
+        static const char *const classes[] = {"user", "user-early", "user-light", "user-early-light", NULL};
+
+        return class && g_strv_contains(classes, class);
+}
+
 /* Whether somebody works, or worked, in @s at the seat. */
 static bool session_counts(const Session *s) {
-        return s && s->user && !s->remote && g_strcmp0(s->class, "user") == 0 &&
-               g_strcmp0(s->seat, "seat0") == 0 && g_strcmp0(s->state, "closing") != 0;
+        return s && s->user && !s->remote && is_user_class(s->class) && g_strcmp0(s->seat, "seat0") == 0 &&
+               g_strcmp0(s->state, "closing") != 0;
 }
 
 static const Session *get_session(const Logind *l, const char *id) {

@@ -32,6 +32,7 @@ typedef struct Device {
         int fd;
         bool is_socket;
         bool connected; /* the host's side is there */
+        bool failed;    /* refuses what is written */
         bool said_error;
         PortDeviceWatch *watch;
         sd_event_source *io_source, *again_source, *retry_source;
@@ -99,7 +100,7 @@ static void device_close(Device *d) {
         d->again_source = sd_event_source_disable_unref(d->again_source);
         d->fd = safe_close(d->fd);
         g_clear_pointer(&d->path, g_free);
-        d->connected = false;
+        d->connected = d->failed = false;
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -121,9 +122,18 @@ static void device_retry(Device *d) {
 
 /* The active device's host is gone: another device's host may be waiting. */
 static void host_left(Port *p) {
+        const Device *left = p->active;
+
         set_active(p, NULL);
         for (size_t i = 0; i < p->n_devices; i++)
-                device_look(&p->devices[i]);
+                if (&p->devices[i] != left)
+                        device_look_again(&p->devices[i]);
+}
+
+/* Whoever shows which port is in use wants to know, also while no host is there. */
+static void path_changed(Port *p) {
+        if (!p->active)
+                p->ops->link_changed(p->protocol, false);
 }
 
 /* The device is gone for good (unplugged, terminal or socket closed): another may come in its place. */
@@ -135,6 +145,8 @@ static void device_lost(Device *d) {
         device_retry(d);
         if (d->port->active == d)
                 host_left(d->port);
+        else
+                path_changed(d->port);
 }
 
 static int on_again(sd_event_source *source, void *userdata) {
@@ -146,8 +158,9 @@ static int on_again(sd_event_source *source, void *userdata) {
 static void device_look_again(Device *d) {
         if (d->again_source)
                 (void) sd_event_source_set_enabled(d->again_source, SD_EVENT_ONESHOT);
-        else
-                (void) sd_event_add_defer(d->port->event, &d->again_source, on_again, d);
+        else if (sd_event_add_defer(d->port->event, &d->again_source, on_again, d) >= 0)
+                /* Set again from its own callback it would come before all others of its priority. */
+                (void) sd_event_source_set_priority(d->again_source, SD_EVENT_PRIORITY_IDLE);
 }
 
 typedef enum ReadResult {
@@ -203,7 +216,7 @@ static void device_look(Device *d) {
         else if (!host_present && device_is_gone(d))
                 result = READ_LOST;
 
-        if (result == READ_LOST || pfd.revents & (POLLERR | POLLNVAL)) {
+        if (result == READ_LOST || d->failed || pfd.revents & (POLLERR | POLLNVAL)) {
                 device_lost(d);
                 return;
         }
@@ -300,6 +313,7 @@ static void device_try_open(Device *d) {
         d->retry_source = sd_event_source_disable_unref(d->retry_source);
         log_full(LOG_INFO, 0, d->name, NULL, "Port %s opened", d->path);
         device_look(d);
+        path_changed(d->port);
 }
 
 static void on_appeared(void *userdata) {
@@ -381,6 +395,10 @@ int port_start(Port *p, void *protocol) {
         return 0;
 }
 
+const char *port_name(const Port *p) {
+        return p->active ? p->active->name : p->ops->port_names[0];
+}
+
 const char *port_path(const Port *p) {
         if (p->active)
                 return p->active->path;
@@ -406,6 +424,10 @@ int port_write(Port *p, const char *data, size_t n) {
                                  p->active->path, suppressed);
                 return -ENOBUFS;
         }
+        if (p->written > port_pending(p)) {
+                g_string_erase(p->queue, 0, (gssize) p->written);
+                p->written = 0;
+        }
         g_string_append_len(p->queue, data, (gssize) n);
         return 0;
 }
@@ -422,6 +444,7 @@ void port_flush(Port *p) {
                         return;
                 }
                 if (n < 0) {
+                        p->active->failed = true;
                         /* Not from here, where the protocol may be in the middle of something. */
                         device_look_again(p->active);
                         return;

@@ -207,7 +207,14 @@ static void on_job_done(int error, const char *output, size_t n, void *userdata)
                 start_job(report);
                 return;
         }
-        take_line(report, error, error == 0 ? g_strndup(output, n) : NULL);
+        if (error < 0 && report->id == OVIRT_FQDN && !report->line) {
+                char *line = NULL;
+
+                error = ovirt_collect(OVIRT_FQDN, r->context.config, r->root_fd, OVIRT_COLLECT_WITHOUT_NAMES,
+                                      &line);
+                take_line(report, error, line);
+        } else
+                take_line(report, error, error == 0 ? g_strndup(output, n) : NULL);
         proceed(r);
         if (report->outdated) {
                 want(report, false);
@@ -243,8 +250,6 @@ static bool bring(Report *report) {
 
         if (report->fresh)
                 return true;
-        if (report->job && !report->job_done)
-                return false;
 
         if (report->id == OVIRT_ACTIVE_USER) {
                 const Logind *logind = r->context.services->logind;
@@ -258,9 +263,12 @@ static bool bring(Report *report) {
 
         error = ovirt_collect(report->id, r->context.config, r->root_fd, 0, &line);
         if (error != -EWOULDBLOCK) {
+                report->job = subprocess_free(report->job);
                 take_line(report, error, line);
                 return true;
         }
+        if (report->job && !report->job_done)
+                return false;
         if (subprocess_exists(report->job)) {
                 /* The last one hangs; another would only hang beside it. */
                 report->fresh = true;
@@ -274,19 +282,28 @@ static bool may_send(const OvirtReports *r) {
         return r->connected && !port_is_congested(r->context.port);
 }
 
-/* Sends the line, if there is one and the host understands it. */
+/* Whether the host understands the report. */
+static bool is_due(const Report *report) {
+        return report->reports->version >= types[report->id].min_version;
+}
+
+/* Sends the line, if there is one. */
 static void send_line(Report *report) {
         OvirtReports *r = report->reports;
+        Port *port = r->context.port;
 
-        report->wanted = false;
-        if (!report->line || r->version < types[report->id].min_version)
+        if (!report->line || !is_due(report)) {
+                report->wanted = false;
                 return;
-        if (port_write(r->context.port, report->line, strlen(report->line)) >= 0)
-                report->sent = true;
-        /* Several long reports together would not fit into the queue. */
-        if (port_pending(r->context.port) > FLUSH_ABOVE)
-                port_flush(r->context.port);
+        }
+        if (port_write(port, report->line, strlen(report->line)) < 0)
+                return; /* still wanted */
         log_debug("Sending %s", ovirt_report_names[report->id]);
+        report->sent = true;
+        report->wanted = false;
+        /* Several long reports together would not fit into the queue. */
+        if (port_pending(port) > FLUSH_ABOVE)
+                port_flush(port);
 }
 
 static int on_patience(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -327,7 +344,7 @@ static void begin_set(OvirtReports *r, const OvirtReport *set) {
 
         /* The children start side by side, before it is the turn of their reports. */
         for (const OvirtReport *id = set; *id != _OVIRT_REPORT_MAX; id++)
-                if (types[*id].patience_sec > 0 && r->version >= types[*id].min_version)
+                if (types[*id].patience_sec > 0 && is_due(&r->reports[*id]))
                         (void) bring(&r->reports[*id]);
 }
 
@@ -335,7 +352,7 @@ static void begin_set(OvirtReports *r, const OvirtReport *set) {
 static void proceed_set(OvirtReports *r) {
         while (r->set && may_send(r)) {
                 Report *report = &r->reports[*r->set];
-                bool skip = r->version < types[*r->set].min_version;
+                bool skip = !is_due(report);
 
                 if (!skip && !bring(report)) {
                         if (!r->out_of_patience)
@@ -355,7 +372,9 @@ static void proceed_set(OvirtReports *r) {
 
 /* Looks at a report, and sends it if the host does not have it. Between sets only: a set has its order. */
 static void look_at(Report *report) {
-        if (report->reports->set || !may_send(report->reports) || !report->wanted || !bring(report))
+        if (report->reports->set || !may_send(report->reports) || !report->wanted)
+                return;
+        if (is_due(report) && !bring(report))
                 return;
         if (report->sent)
                 report->wanted = false;
@@ -435,8 +454,7 @@ void ovirt_reports_guest_changed(OvirtReports *r, unsigned changes) {
         /* Somebody has logged in: the host waits for that, and it does not come in bursts. */
         if (changes & GUEST_CHANGE_USER) {
                 look_at(&r->reports[OVIRT_ACTIVE_USER]);
-                proceed_set(r);
-                port_flush(r->context.port);
+                proceed(r);
         }
         if (changes & ~(unsigned) GUEST_CHANGE_USER)
                 look_soon(r);

@@ -197,7 +197,7 @@ static void test_grandchild(void) {
         run_until(&r.called);
         g_assert_cmpint(r.error, ==, 0);
         g_assert_cmpint(g_get_monotonic_time() - begin, <, 10 * (gint64) SECOND);
-        g_assert_cmpint(kill((pid_t) atoi(r.output->str), SIGKILL), ==, 0);
+        g_assert_cmpint(kill((pid_t) g_ascii_strtoll(r.output->str, NULL, 10), SIGKILL), ==, 0);
 }
 
 static unsigned count_descriptors(void) {
