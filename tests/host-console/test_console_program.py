@@ -110,7 +110,7 @@ def test_sending_while_away(port, agent):
 
 def test_script_from_a_pipe(port, agent):
     agent()
-    script = "# a comment\n\nexpect heartbeat apiVersion=3\npause\nresume\nview\nhelp\nquit\nexpect never within 60\n"
+    script = "# a comment\n\nexpect heartbeat apiVersion=3\nexpect os-info\npause\nresume\nview\nhelp\nquit\nexpect never within 60\n"
     done = subprocess.run([CONSOLE, "--listen", port, "--script", "-"], input=script, capture_output=True, text=True,
                           timeout=30)
     assert done.returncode == 0, done.stderr
@@ -289,6 +289,7 @@ def test_screen_asks_for_the_password(screen, agent):
 def test_screen_expects_while_it_goes_on(screen, agent):
     s = screen()
     agent()
+    s.shows("version 3")
     s.type("expect session-lock within 20\rexpect never within 0.1\r")
     s.shows("failed: expected never")
     s.type("lock-screen\r")
