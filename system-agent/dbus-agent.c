@@ -5,6 +5,9 @@
 #include "dbus-sender.h"
 #include "util/log.h"
 
+/* The bus's answer to a request for a name that has an owner. */
+#define NAME_IN_QUEUE 2
+
 struct DbusAgent {
         const Channels *channels;
         const SessionRegistry *sessions;
@@ -67,7 +70,9 @@ static void refresh_by(sd_bus_message *m, int error, uint32_t uid, uint32_t pid,
 
 /* The bus policy lets only root call this; it is asked again where no policy is in force. */
 static int method_refresh(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return dbus_sender_ask(m, refresh_by, userdata);
+        int r = dbus_sender_ask(m, refresh_by, userdata);
+
+        return r < 0 ? r : 1;
 }
 
 static int method_register(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -125,8 +130,9 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         if (e)
                 log_warning("Cannot own the bus name %s: %s", OVIRT_GUEST_AGENT_NAME, e->message);
-        else if (sd_bus_message_read(m, "u", &result) >= 0 && result == 3)
-                log_warning("The bus name %s belongs to another process", OVIRT_GUEST_AGENT_NAME);
+        else if (sd_bus_message_read(m, "u", &result) >= 0 && result == NAME_IN_QUEUE)
+                log_warning("The bus name %s belongs to another process; waiting for it",
+                            OVIRT_GUEST_AGENT_NAME);
         return 0;
 }
 
@@ -139,7 +145,8 @@ int dbus_agent_attach(DbusAgent *d, sd_bus *bus) {
                                      vtable, d);
         if (r < 0)
                 return r;
-        return sd_bus_request_name_async(bus, &d->name_slot, OVIRT_GUEST_AGENT_NAME, 0, on_name, d);
+        return sd_bus_request_name_async(bus, &d->name_slot, OVIRT_GUEST_AGENT_NAME, SD_BUS_NAME_QUEUE,
+                                         on_name, d);
 }
 
 void dbus_agent_detach(DbusAgent *d) {

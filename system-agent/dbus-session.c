@@ -147,8 +147,10 @@ static void lock_by(sd_bus_message *m, int error, uint32_t uid, uint32_t pid, vo
 
 static int method_lock(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         /* The slot is the vtable's, whose own userdata is this face. */
-        return dbus_sender_ask(m, lock_by,
-                               sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(m))));
+        sd_bus_slot *slot = sd_bus_get_current_slot(sd_bus_message_get_bus(m));
+        int r = dbus_sender_ask(m, lock_by, sd_bus_slot_get_userdata(slot));
+
+        return r < 0 ? r : 1;
 }
 
 #define CONST SD_BUS_VTABLE_PROPERTY_CONST

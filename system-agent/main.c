@@ -47,6 +47,11 @@ static int add_port(char *argument) {
                 return -EINVAL;
         }
         *separator = 0;
+        for (guint i = 0; i < arg_ports->len; i++)
+                if (g_str_equal(g_array_index(arg_ports, PortOverride, i).name, argument)) {
+                        log_error("--port %s: given twice", argument);
+                        return -EINVAL;
+                }
         if (!is_port_name(argument)) {
                 log_error("--port: there is no port called \"%s\"; see ovirt-system-agent(8)", argument);
                 return -EINVAL;
@@ -112,8 +117,10 @@ static int collect(const Config *config) {
                 int r = protocols[i]->collect(arg_collect, config, &line);
 
                 if (r >= 0) {
-                        fputs(line, stdout);
-                        return EXIT_SUCCESS;
+                        if (fputs(line, stdout) >= 0 && fflush(stdout) >= 0)
+                                return EXIT_SUCCESS;
+                        log_error_errno(-errno, "Cannot write: %m");
+                        return EXIT_FAILURE;
                 }
                 if (r != -ENOENT) {
                         log_error_errno(r, "Cannot collect %s: %m", arg_collect);

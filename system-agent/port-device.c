@@ -90,19 +90,26 @@ static int on_inotify(sd_event_source *source, const struct inotify_event *e, vo
 
 /* Sets the watch on the nearest directory that exists on the way to the path. */
 static int arm(PortDeviceWatch *w) {
-        _cleanup_free_ char *directory = g_path_get_dirname(w->path);
+        _cleanup_free_ char *directory = g_path_get_dirname(w->path), *below = NULL;
 
         w->source = sd_event_source_disable_unref(w->source);
         for (;;) {
                 int r = sd_event_add_inotify(
                         w->event, &w->source, directory,
                         IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR, on_inotify, w);
+                /* The directory may have appeared since we looked below it. */
+                if (r >= 0 && below && access(below, F_OK) >= 0) {
+                        w->source = sd_event_source_disable_unref(w->source);
+                        g_free(directory);
+                        directory = TAKE_PTR(below);
+                        continue;
+                }
                 if (r != -ENOENT)
                         return r;
 
-                char *parent = g_path_get_dirname(directory);
-                g_free(directory);
-                directory = parent;
+                g_free(below);
+                below = TAKE_PTR(directory);
+                directory = g_path_get_dirname(below);
         }
 }
 

@@ -34,12 +34,14 @@ typedef struct Device {
         int fd;
         bool is_socket;
         bool connected; /* the host's side is there */
+        bool failed;    /* refuses what is written */
         bool said_error;
         gint64 stale_until; /* monotonic usec: what the host said before we listened is read until then */
         PortDeviceWatch *watch;
         sd_event_source *io_source, *again_source, *retry_source;
         uint32_t io_events;
         uint64_t retry_usec;
+        gint64 opened_usec; /* monotonic */
 } Device;
 
 struct Port {
@@ -101,7 +103,7 @@ static void device_close(Device *d) {
         d->again_source = sd_event_source_disable_unref(d->again_source);
         d->fd = safe_close(d->fd);
         g_clear_pointer(&d->path, g_free);
-        d->connected = false;
+        d->connected = d->failed = false;
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -123,17 +125,31 @@ static void device_retry(Device *d) {
 
 /* The active device's host is gone: another device's host may be waiting. */
 static void host_left(Port *p) {
+        const Device *left = p->active;
+
         set_active(p, NULL);
         for (size_t i = 0; i < p->n_devices; i++)
-                device_look(&p->devices[i]);
+                if (&p->devices[i] != left)
+                        device_look_again(&p->devices[i]);
+}
+
+/* Whoever shows which port is in use wants to know, also while no host is there. */
+static void path_changed(Port *p) {
+        if (!p->active)
+                p->ops->link_changed(p->protocol, false);
 }
 
 /* The device is gone for good (unplugged, terminal or socket closed): another may come in its place. */
 static void device_lost(Device *d) {
+        /* One that comes and goes at once is worth less haste each time. */
+        if (g_get_monotonic_time() - d->opened_usec > (gint64) RETRY_MAX_USEC)
+                d->retry_usec = 0;
         device_close(d);
         device_retry(d);
         if (d->port->active == d)
                 host_left(d->port);
+        else
+                path_changed(d->port);
 }
 
 static int on_again(sd_event_source *source, void *userdata) {
@@ -145,8 +161,9 @@ static int on_again(sd_event_source *source, void *userdata) {
 static void device_look_again(Device *d) {
         if (d->again_source)
                 (void) sd_event_source_set_enabled(d->again_source, SD_EVENT_ONESHOT);
-        else
-                (void) sd_event_add_defer(d->port->event, &d->again_source, on_again, d);
+        else if (sd_event_add_defer(d->port->event, &d->again_source, on_again, d) >= 0)
+                /* Set again from its own callback it would come before all others of its priority. */
+                (void) sd_event_source_set_priority(d->again_source, SD_EVENT_PRIORITY_IDLE);
 }
 
 typedef enum ReadResult {
@@ -195,8 +212,6 @@ static void device_look(Device *d) {
         bool host_present = !(pfd.revents & POLLHUP);
         if (!host_present)
                 d->stale_until = 0; /* the next host is a new one */
-        if (host_present)
-                d->retry_usec = 0;
         if (host_present && !p->active)
                 set_active(p, d);
 
@@ -206,7 +221,7 @@ static void device_look(Device *d) {
         else if (!host_present && device_is_gone(d))
                 result = READ_LOST;
 
-        if (result == READ_LOST || pfd.revents & (POLLERR | POLLNVAL)) {
+        if (result == READ_LOST || d->failed || pfd.revents & (POLLERR | POLLNVAL)) {
                 device_lost(d);
                 return;
         }
@@ -229,7 +244,20 @@ static void device_look(Device *d) {
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        device_look(userdata);
+        Device *d = userdata;
+
+        /* Plain input from the host that is there leaves no question to ask poll(). */
+        if (revents == EPOLLIN && d->port->active == d && !d->port->congested)
+                switch (device_read(d)) {
+                case READ_EMPTY:
+                        return 0;
+                case READ_MORE:
+                        device_look_again(d);
+                        return 0;
+                default:
+                        break;
+                }
+        device_look(d);
         return 0;
 }
 
@@ -288,13 +316,18 @@ static void device_try_open(Device *d) {
         }
         d->path = TAKE_PTR(path);
         d->said_error = false;
+        d->opened_usec = g_get_monotonic_time();
         d->retry_source = sd_event_source_disable_unref(d->retry_source);
         log_full(LOG_INFO, 0, d->name, NULL, "Port %s opened", d->path);
         device_look(d);
+        path_changed(d->port);
 }
 
 static void on_appeared(void *userdata) {
-        device_try_open(userdata);
+        Device *d = userdata;
+
+        d->retry_usec = 0;
+        device_try_open(d);
 }
 
 static const char *find_override(const PortOverride *overrides, size_t n, const char *name) {
@@ -369,6 +402,10 @@ int port_start(Port *p, void *protocol) {
         return 0;
 }
 
+const char *port_name(const Port *p) {
+        return p->active ? p->active->name : p->ops->port_names[0];
+}
+
 const char *port_path(const Port *p) {
         if (p->active)
                 return p->active->path;
@@ -394,6 +431,10 @@ int port_write(Port *p, const char *data, size_t n) {
                                  p->active->path, suppressed);
                 return -ENOBUFS;
         }
+        if (p->written > port_pending(p)) {
+                g_string_erase(p->queue, 0, (gssize) p->written);
+                p->written = 0;
+        }
         g_string_append_len(p->queue, data, (gssize) n);
         return 0;
 }
@@ -410,6 +451,7 @@ void port_flush(Port *p) {
                         return;
                 }
                 if (n < 0) {
+                        p->active->failed = true;
                         /* Not from here, where the protocol may be in the middle of something. */
                         device_look_again(p->active);
                         return;

@@ -27,6 +27,9 @@ DEFINE_CLEANUP(Port, port_free)
 /* Opens what there is, and begins to tell @protocol, the object that the ops belong to. */
 int port_start(Port *p, void *protocol);
 
+/* The name of the active device's port, or of the preferred one; for the journal. */
+const char *port_name(const Port *p);
+
 /* The path of the active device, or of the one that is open, or NULL. Borrowed; changes with the link. */
 const char *port_path(const Port *p);
 bool port_is_connected(const Port *p);

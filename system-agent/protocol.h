@@ -43,7 +43,8 @@ typedef struct ProtocolOps {
         int (*new)(void **ret, const ProtocolContext *context);
         void *(*free)(void *self);
 
-        /* The host's side has come, or gone. When it comes, queue and input begin anew. */
+        /* The host's side has come, or gone: queue and input begin anew. Also called with false, once more,
+         * when the device is another one while no host is there. */
         void (*link_changed)(void *self, bool host_present);
         /* Takes all of @data and keeps partial messages itself. */
         void (*input)(void *self, const uint8_t *data, size_t n);

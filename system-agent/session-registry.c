@@ -36,7 +36,10 @@ static void session_free(void *p) {
 }
 
 bool session_is_persons(const Session *s) {
-        return g_str_equal(s->class, "user") && !g_str_equal(s->state, "closing");
+        /* Later systemds have finer ones; "user-incomplete" is not yet one. */
+        static const char *const classes[] = {"user", "user-early", "user-light", "user-early-light", NULL};
+
+        return g_strv_contains(classes, s->class) && !g_str_equal(s->state, "closing");
 }
 
 /* Login screens, and lock screens that are sessions of their own. */

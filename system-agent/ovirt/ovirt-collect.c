@@ -87,10 +87,12 @@ static int collect_fqdn(const Config *config, int root_fd, unsigned flags, char 
         if (r < 0)
                 return r;
         r = guest_fqdn_from_files(root_fd, name, &fqdn);
-        if (r < 0) {
+        if (r < 0 && !(flags & OVIRT_COLLECT_WITHOUT_NAMES)) {
                 if (!(flags & OVIRT_COLLECT_MAY_BLOCK))
                         return -EWOULDBLOCK;
                 r = guest_fqdn_resolve(name, &fqdn);
+                if (r == -EAGAIN)
+                        return r; /* it does not answer: what was known stands */
         }
         /* Nobody knows a domain: the name alone, as the old agent said then. */
         *ret = ovirt_encode_text("fqdn", "fqdn", r < 0 ? name : fqdn);

@@ -7,10 +7,7 @@
 #include "guest-info/disks.h"
 #include "guest-info/network.h"
 #include "util/cleanup.h"
-#include "util/json-get.h"
 #include "util/json-write.h"
-
-#define REPLACEMENT 0xFFFD
 
 /* More disks than an engine attaches; bounds the one part of a line that is no list. */
 #define DISKS_MAX 1024
@@ -22,42 +19,9 @@ static bool is_forbidden(gunichar c) {
                (c >= 0x86 && c <= 0x9F) || c == 0xFFFE || c == 0xFFFF;
 }
 
-/* Returns @s if the host takes it as it is, else a filtered copy, which *copy owns. */
-static const char *filter(const char *s, char **copy) {
-        size_t n = strlen(s);
-        bool clean = true;
-
-        for (size_t i = 0; i < n && clean; i++)
-                clean = g_ascii_isprint(s[i]);
-        if (clean)
-                return s;
-
-        _cleanup_free_ char *valid = g_utf8_make_valid(s, (gssize) n);
-        GString *filtered = g_string_sized_new(n);
-        for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
-                gunichar c = g_utf8_get_char(p);
-
-                g_string_append_unichar(filtered, is_forbidden(c) ? REPLACEMENT : c);
-        }
-        *copy = g_string_free(filtered, false);
-        return *copy;
-}
-
-static void set_string(JsonObject *o, const char *name, const char *value) {
-        _cleanup_free_ char *copy = NULL;
-
-        json_object_set_string_member(o, name, filter(value, &copy));
-}
-
 /* Counters of the kernel's fit; what does not is no figure at all. */
 static void set_uint(JsonObject *o, const char *name, uint64_t value) {
         json_object_set_int_member(o, name, (gint64) MIN(value, (uint64_t) G_MAXINT64));
-}
-
-static void add_string(JsonArray *a, const char *value) {
-        _cleanup_free_ char *copy = NULL;
-
-        json_array_add_string_element(a, filter(value, &copy));
 }
 
 static JsonObject *message(const char *name) {
@@ -71,7 +35,7 @@ static char *generate(JsonObject *o, size_t *ret_n) {
         g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), o);
         GString *line = g_string_new(NULL);
 
-        json_write(line, node);
+        json_write(line, node, is_forbidden);
         g_string_append_c(line, '\n');
         *ret_n = line->len;
         return g_string_free(line, false);
@@ -112,7 +76,7 @@ char *ovirt_encode_event(const char *name) {
 char *ovirt_encode_text(const char *name, const char *member, const char *value) {
         JsonObject *o = message(name);
 
-        set_string(o, member, value);
+        json_object_set_string_member(o, member, value);
         return finish(o);
 }
 
@@ -153,19 +117,19 @@ static const char *architecture(const char *machine) {
 char *ovirt_encode_os_info(const GuestOs *os) {
         JsonObject *o = message("os-info");
 
-        set_string(o, "type", "linux");
-        set_string(o, "distribution", os->name);
-        set_string(o, "version", os->version);
-        set_string(o, "codename", os->codename);
-        set_string(o, "arch", architecture(os->machine));
-        set_string(o, "kernel", os->kernel);
+        json_object_set_string_member(o, "type", "linux");
+        json_object_set_string_member(o, "distribution", os->name);
+        json_object_set_string_member(o, "version", os->version);
+        json_object_set_string_member(o, "codename", os->codename);
+        json_object_set_string_member(o, "arch", architecture(os->machine));
+        json_object_set_string_member(o, "kernel", os->kernel);
         return finish(o);
 }
 
 char *ovirt_encode_timezone(const GuestTimezone *tz) {
         JsonObject *o = message("timezone");
 
-        set_string(o, "zone", tz->zone);
+        json_object_set_string_member(o, "zone", tz->zone);
         json_object_set_int_member(o, "offset", tz->offset_minutes);
         return finish(o);
 }
@@ -181,7 +145,7 @@ static JsonArray *strings(const GPtrArray *list) {
         JsonArray *a = json_array_sized_new(list->len);
 
         for (guint i = 0; i < list->len; i++)
-                add_string(a, list->pdata[i]);
+                json_array_add_string_element(a, list->pdata[i]);
         return a;
 }
 
@@ -193,8 +157,8 @@ char *ovirt_encode_network_interfaces(const GPtrArray *interfaces) {
                 const GuestInterface *nic = interfaces->pdata[i];
                 JsonObject *e = json_object_new();
 
-                set_string(e, "name", nic->name);
-                set_string(e, "hw", nic->hw);
+                json_object_set_string_member(e, "name", nic->name);
+                json_object_set_string_member(e, "hw", nic->hw);
                 json_object_set_array_member(e, "inet", strings(nic->inet));
                 json_object_set_array_member(e, "inet6", strings(nic->inet6));
                 json_array_add_object_element(a, e);
@@ -211,8 +175,8 @@ char *ovirt_encode_disks_usage(const GPtrArray *filesystems, const GPtrArray *di
                 const GuestFilesystem *fs = filesystems->pdata[i];
                 JsonObject *e = json_object_new();
 
-                set_string(e, "path", fs->path);
-                set_string(e, "fs", fs->type);
+                json_object_set_string_member(e, "path", fs->path);
+                json_object_set_string_member(e, "fs", fs->type);
                 set_uint(e, "total", fs->total);
                 set_uint(e, "used", fs->used);
                 json_array_add_object_element(a, e);
@@ -221,14 +185,13 @@ char *ovirt_encode_disks_usage(const GPtrArray *filesystems, const GPtrArray *di
 
         for (guint i = 0; i < disks->len && i < DISKS_MAX; i++) {
                 const GuestDisk *d = disks->pdata[i];
-                _cleanup_free_ char *copy = NULL;
                 JsonObject *e;
 
                 if (strlen(d->serial) > SERIAL_MAX)
                         continue;
                 e = json_object_new();
-                set_string(e, "name", d->node);
-                json_object_set_object_member(mapping, filter(d->serial, &copy), e);
+                json_object_set_string_member(e, "name", d->node);
+                json_object_set_object_member(mapping, d->serial, e);
         }
         json_object_set_object_member(o, "mapping", mapping);
         return finish_list(o, "disks");
@@ -251,14 +214,14 @@ char *ovirt_encode_applications(const GPtrArray *packages) {
 
         for (guint i = 0; i < packages->len; i++)
                 if (is_ourselves(packages->pdata[i])) {
-                        add_string(a, packages->pdata[i]);
+                        json_array_add_string_element(a, packages->pdata[i]);
                         found = true;
                 }
         if (!found)
-                add_string(a, "ovirt-guest-agent-" PROJECT_VERSION);
+                json_array_add_string_element(a, "ovirt-guest-agent-" PROJECT_VERSION);
         for (guint i = 0; i < packages->len; i++)
                 if (!is_ourselves(packages->pdata[i]))
-                        add_string(a, packages->pdata[i]);
+                        json_array_add_string_element(a, packages->pdata[i]);
         json_object_set_array_member(o, "applications", a);
         return finish_list(o, "applications");
 }
@@ -271,66 +234,19 @@ char *ovirt_encode_containers(const GPtrArray *containers) {
                 const GuestContainer *c = containers->pdata[i];
                 JsonObject *e = json_object_new();
 
-                set_string(e, "id", c->id);
+                json_object_set_string_member(e, "id", c->id);
                 json_object_set_array_member(e, "names", strings(c->names));
-                set_string(e, "image", c->image);
-                set_string(e, "command", c->command);
-                set_string(e, "status", c->status);
+                json_object_set_string_member(e, "image", c->image);
+                json_object_set_string_member(e, "command", c->command);
+                json_object_set_string_member(e, "status", c->status);
                 json_array_add_object_element(a, e);
         }
         json_object_set_array_member(o, "list", a);
         return finish_list(o, "list");
 }
 
-static JsonNode *filtered(JsonNode *node);
-
-static JsonObject *filtered_object(JsonObject *members) {
-        JsonObject *o = json_object_new();
-        JsonObjectIter i;
-        const char *name;
-        JsonNode *value;
-
-        json_object_iter_init_ordered(&i, members);
-        while (json_object_iter_next_ordered(&i, &name, &value)) {
-                _cleanup_free_ char *copy = NULL;
-
-                json_object_set_member(o, filter(name, &copy), filtered(value));
-        }
-        return o;
-}
-
-static JsonArray *filtered_array(JsonArray *elements) {
-        guint n = json_array_get_length(elements);
-        JsonArray *a = json_array_sized_new(n);
-
-        for (guint i = 0; i < n; i++)
-                json_array_add_element(a, filtered(json_array_get_element(elements, i)));
-        return a;
-}
-
-/* A copy that the host would not change. */
-static JsonNode *filtered(JsonNode *node) {
-        const char *s = json_node_as_string(node);
-        _cleanup_free_ char *copy = NULL;
-        JsonNode *n;
-
-        if (s)
-                return json_node_init_string(json_node_alloc(), filter(s, &copy));
-        if (JSON_NODE_HOLDS_OBJECT(node)) {
-                n = json_node_new(JSON_NODE_OBJECT);
-                json_node_take_object(n, filtered_object(json_node_get_object(node)));
-                return n;
-        }
-        if (JSON_NODE_HOLDS_ARRAY(node)) {
-                n = json_node_new(JSON_NODE_ARRAY);
-                json_node_take_array(n, filtered_array(json_node_get_array(node)));
-                return n;
-        }
-        return json_node_copy(node);
-}
-
 char *ovirt_encode_echo(JsonObject *members) {
-        return finish(filtered_object(members));
+        return finish(json_object_ref(members));
 }
 
 char *ovirt_encode_completion(JsonNode *reply_id) {

@@ -7,7 +7,7 @@
 
 /* "memory-stat" is four fifths of a heartbeat, optional, and the host keeps the last one. It goes out when a
  * figure has moved by a thirty-second of the whole, when the guest swaps, and at least this often. */
-#define FULL_INTERVAL_USEC (60 * USEC_PER_SEC)
+#define FULL_INTERVAL_USEC (600 * USEC_PER_SEC)
 #define CHANGE_SHARE 32
 
 /* Events per second, rounded; a counter that went back counts as none. */

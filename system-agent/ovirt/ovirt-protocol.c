@@ -65,7 +65,7 @@ void ovirt_protocol_set_version(OvirtProtocol *p, int64_t version) {
 
         if (v == p->version)
                 return;
-        log_full(LOG_INFO, 0, port_path(p->context.port), "api-version",
+        log_full(LOG_INFO, 0, port_name(p->context.port), "api-version",
                  "Agreed on version %u of the protocol", v);
         p->version = v;
         ovirt_protocol_refresh(p, true);
@@ -144,7 +144,7 @@ static void bad_line(OvirtProtocol *p, const char *why) {
         unsigned suppressed;
 
         if (rate_limit(&p->bad_line_limit, &suppressed))
-                log_full(LOG_WARNING, 0, port_path(p->context.port), NULL,
+                log_full(LOG_WARNING, 0, port_name(p->context.port), NULL,
                          "Ignoring a line of the host's: %s (%u more before)", why, suppressed);
 }
 
@@ -167,7 +167,7 @@ static void refused(OvirtProtocol *p, const char *name, int error) {
                 return;
         clean = clean_name(name);
         log_full(error == -EOPNOTSUPP || error == -ESTALE ? LOG_NOTICE : LOG_WARNING, 0,
-                 port_path(p->context.port), clean,
+                 port_name(p->context.port), clean,
                  "Ignoring the host's command \"%s\": %s (%u more before)", clean,
                  error == -ENOENT       ? "there is no such command"
                  : error == -EOPNOTSUPP ? "this version cannot do it"
@@ -196,7 +196,7 @@ static void on_line(const char *line, size_t n, void *userdata) {
         if (log_is_debug()) {
                 _cleanup_free_ char *clean = clean_name(m->name);
 
-                log_full(LOG_DEBUG, 0, port_path(p->context.port), clean, "Received %s", clean);
+                log_full(LOG_DEBUG, 0, port_name(p->context.port), clean, "Received %s", clean);
         }
         r = ovirt_command_run(p, m);
         if (r < 0)
@@ -218,7 +218,9 @@ static int on_beat(sd_event_source *source, uint64_t usec, void *userdata) {
                 ovirt_reports_tick(p->reports, now);
         }
 
-        r = sd_event_source_set_time(source, now + (p->heartbeat.sent == 1 ? SECOND_BEAT_USEC : rate));
+        if (p->heartbeat.sent == 1 && port_is_connected(p->context.port))
+                rate = SECOND_BEAT_USEC;
+        r = sd_event_source_set_time(source, now + rate);
         if (r < 0)
                 return log_error_errno(r, "Cannot set the time of the next heartbeat: %m");
         return 0;
@@ -233,7 +235,10 @@ static void protocol_link_changed(void *self, bool host_present) {
         ovirt_reports_link_changed(p->reports, host_present);
         ovirt_sessions_forget(p->sessions);
         ovirt_heartbeat_forget(&p->heartbeat);
-        if (host_present && p->heartbeat.sent == 0) {
+        /* What was sent to a host that left may not have reached it. Once a version is agreed on, the host
+         * has seen the change that the zero is for. */
+        if (host_present && p->version == 0) {
+                p->heartbeat.sent = 0;
                 (void) sd_event_now(p->context.services->event, CLOCK_MONOTONIC, &now);
                 (void) sd_event_source_set_time(p->beat_source, now + FIRST_BEAT_USEC);
         }

@@ -22,6 +22,7 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 #define USEC_PER_MSEC UINT64_C(1000)
 
+#define FLUSH_ABOVE (64U * 1024)
 #define SET_PATIENCE_USEC (1 * USEC_PER_SEC)
 /* From a change to the look at it: what belongs together comes in bursts. */
 #define CHANGE_DELAY_USEC (150 * USEC_PER_MSEC)
@@ -45,19 +46,30 @@ static const struct ReportType {
         unsigned changes; /* GuestChange bits that concern it */
         Interval interval;
         unsigned patience_sec; /* for its child */
+        bool watched;          /* all that it depends on is: no need to collect it again without a change */
 } types[_OVIRT_REPORT_MAX] = {
-        [OVIRT_ACTIVE_USER] = {0, 0, INTERVAL_USER, 0},
-        [OVIRT_APPLICATIONS] = {0, GUEST_CHANGE_PACKAGES, INTERVAL_APPLICATIONS, 30},
-        [OVIRT_CONTAINERS] = {3, 0, INTERVAL_APPLICATIONS, 10},
-        [OVIRT_HOST_NAME] = {0, GUEST_CHANGE_HOSTNAME, INTERVAL_APPLICATIONS, 0},
-        [OVIRT_OS_VERSION] = {0, 0, INTERVAL_APPLICATIONS, 0},
-        [OVIRT_NETWORK_INTERFACES] = {0, GUEST_CHANGE_NETWORK, INTERVAL_APPLICATIONS, 0},
-        [OVIRT_DISKS_USAGE] = {0, GUEST_CHANGE_MOUNTS | GUEST_CHANGE_DISKS, INTERVAL_DISKS, 3},
-        [OVIRT_FQDN] = {0, GUEST_CHANGE_HOSTNAME | GUEST_CHANGE_NAMES | GUEST_CHANGE_NETWORK,
-                        INTERVAL_APPLICATIONS, 30},
-        [OVIRT_TIMEZONE] = {2, GUEST_CHANGE_TIMEZONE, INTERVAL_APPLICATIONS, 0},
-        [OVIRT_OS_INFO] = {2, GUEST_CHANGE_OS, INTERVAL_APPLICATIONS, 0},
-        [OVIRT_NUMBER_OF_CPUS] = {1, GUEST_CHANGE_CPUS, INTERVAL_CPUS, 0},
+        /* What changes it is told by ovirt-sessions.c, in its place among other messages. */
+        [OVIRT_ACTIVE_USER] = {.interval = INTERVAL_USER},
+        [OVIRT_APPLICATIONS] = {.changes = GUEST_CHANGE_PACKAGES,
+                                .interval = INTERVAL_APPLICATIONS,
+                                .patience_sec = 30,
+                                .watched = true},
+        [OVIRT_CONTAINERS] = {.min_version = 3, .interval = INTERVAL_APPLICATIONS, .patience_sec = 10},
+        [OVIRT_HOST_NAME] = {.changes = GUEST_CHANGE_HOSTNAME, .interval = INTERVAL_APPLICATIONS},
+        [OVIRT_OS_VERSION] = {.interval = INTERVAL_APPLICATIONS},
+        [OVIRT_NETWORK_INTERFACES] = {.changes = GUEST_CHANGE_NETWORK, .interval = INTERVAL_APPLICATIONS},
+        [OVIRT_DISKS_USAGE] = {.changes = GUEST_CHANGE_MOUNTS | GUEST_CHANGE_DISKS,
+                               .interval = INTERVAL_DISKS,
+                               .patience_sec = 3},
+        [OVIRT_FQDN] = {.changes = GUEST_CHANGE_HOSTNAME | GUEST_CHANGE_NAMES | GUEST_CHANGE_NETWORK,
+                        .interval = INTERVAL_APPLICATIONS,
+                        .patience_sec = 30,
+                        .watched = true},
+        [OVIRT_TIMEZONE] = {.min_version = 2,
+                            .changes = GUEST_CHANGE_TIMEZONE,
+                            .interval = INTERVAL_APPLICATIONS},
+        [OVIRT_OS_INFO] = {.min_version = 2, .changes = GUEST_CHANGE_OS, .interval = INTERVAL_APPLICATIONS},
+        [OVIRT_NUMBER_OF_CPUS] = {.min_version = 1, .changes = GUEST_CHANGE_CPUS, .interval = INTERVAL_CPUS},
 };
 
 /* The order is the old agent's. */
@@ -198,7 +210,14 @@ static void on_job_done(int error, const char *output, size_t n, void *userdata)
                 start_job(report);
                 return;
         }
-        take_line(report, error, error == 0 ? g_strndup(output, n) : NULL);
+        if (error < 0 && report->id == OVIRT_FQDN && !report->line) {
+                char *line = NULL;
+
+                error = ovirt_collect(OVIRT_FQDN, r->context.config, r->root_fd, OVIRT_COLLECT_WITHOUT_NAMES,
+                                      &line);
+                take_line(report, error, line);
+        } else
+                take_line(report, error, error == 0 ? g_strndup(output, n) : NULL);
         proceed(r);
         if (report->outdated) {
                 want(report, false);
@@ -234,8 +253,6 @@ static bool bring(Report *report) {
 
         if (report->fresh)
                 return true;
-        if (report->job && !report->job_done)
-                return false;
 
         if (report->id == OVIRT_ACTIVE_USER) {
                 const Session *session = session_registry_at_seat(r->context.services->sessions);
@@ -249,9 +266,12 @@ static bool bring(Report *report) {
 
         error = ovirt_collect(report->id, r->context.config, r->root_fd, 0, &line);
         if (error != -EWOULDBLOCK) {
+                report->job = subprocess_free(report->job);
                 take_line(report, error, line);
                 return true;
         }
+        if (report->job && !report->job_done)
+                return false;
         if (subprocess_exists(report->job)) {
                 /* The last one hangs; another would only hang beside it. */
                 report->fresh = true;
@@ -265,16 +285,28 @@ static bool may_send(const OvirtReports *r) {
         return r->connected && !port_is_congested(r->context.port);
 }
 
-/* Sends the line, if there is one and the host understands it. */
+/* Whether the host understands the report. */
+static bool is_due(const Report *report) {
+        return report->reports->version >= types[report->id].min_version;
+}
+
+/* Sends the line, if there is one. */
 static void send_line(Report *report) {
         OvirtReports *r = report->reports;
+        Port *port = r->context.port;
 
-        report->wanted = false;
-        if (!report->line || r->version < types[report->id].min_version)
+        if (!report->line || !is_due(report)) {
+                report->wanted = false;
                 return;
-        if (port_write(r->context.port, report->line, strlen(report->line)) >= 0)
-                report->sent = true;
+        }
+        if (port_write(port, report->line, strlen(report->line)) < 0)
+                return; /* still wanted */
         log_debug("Sending %s", ovirt_report_names[report->id]);
+        report->sent = true;
+        report->wanted = false;
+        /* Several long reports together would not fit into the queue. */
+        if (port_pending(port) > FLUSH_ABOVE)
+                port_flush(port);
 }
 
 static int on_patience(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -299,17 +331,23 @@ static void begin_set(OvirtReports *r, const OvirtReport *set) {
         for (const OvirtReport *id = set; *id != _OVIRT_REPORT_MAX; id++) {
                 Report *report = &r->reports[*id];
 
-                report->fresh =
-                        (*id == OVIRT_APPLICATIONS || *id == OVIRT_FQDN) && report->line && report->fresh;
+                report->fresh = types[*id].watched && report->line && report->fresh;
                 report->wanted = true;
                 report->sent = false;
         }
         (void) sd_event_add_time_relative(r->context.services->event, &r->patience_source, CLOCK_MONOTONIC,
                                           SET_PATIENCE_USEC, 0, on_patience, r);
 
+        /* The first words need not wait for children to start. */
+        if (may_send(r) && bring(&r->reports[*set])) {
+                send_line(&r->reports[*set]);
+                port_flush(r->context.port);
+                r->set++;
+        }
+
         /* The children start side by side, before it is the turn of their reports. */
         for (const OvirtReport *id = set; *id != _OVIRT_REPORT_MAX; id++)
-                if (types[*id].patience_sec > 0 && r->version >= types[*id].min_version)
+                if (types[*id].patience_sec > 0 && is_due(&r->reports[*id]))
                         (void) bring(&r->reports[*id]);
 }
 
@@ -317,7 +355,7 @@ static void begin_set(OvirtReports *r, const OvirtReport *set) {
 static void proceed_set(OvirtReports *r) {
         while (r->set && may_send(r)) {
                 Report *report = &r->reports[*r->set];
-                bool skip = r->version < types[*r->set].min_version;
+                bool skip = !is_due(report);
 
                 if (!skip && !bring(report)) {
                         if (!r->out_of_patience)
@@ -339,7 +377,9 @@ static void proceed_set(OvirtReports *r) {
 
 /* Looks at a report, and sends it if the host does not have it. Between sets only: a set has its order. */
 static void look_at(Report *report) {
-        if (report->reports->set || !may_send(report->reports) || !report->wanted || !bring(report))
+        if (report->reports->set || !may_send(report->reports) || !report->wanted)
+                return;
+        if (is_due(report) && !bring(report))
                 return;
         if (report->sent)
                 report->wanted = false;
@@ -427,8 +467,7 @@ void ovirt_reports_guest_changed(OvirtReports *r, unsigned changes) {
 
         /* A set may be waiting to know the user at all. */
         if (changes & GUEST_CHANGE_USER) {
-                proceed_set(r);
-                port_flush(r->context.port);
+                proceed(r);
         }
         if (changes & ~(unsigned) GUEST_CHANGE_USER)
                 look_soon(r);
@@ -452,6 +491,8 @@ void ovirt_reports_tick(OvirtReports *r, uint64_t now_usec) {
         for (size_t i = 0; i < _OVIRT_REPORT_MAX; i++) {
                 Interval interval = types[i].interval;
 
+                if (types[i].watched && r->reports[i].fresh && !resend)
+                        continue;
                 if (interval != INTERVAL_NONE && (resend || now_usec >= r->due_usec[interval]))
                         want(&r->reports[i], resend || interval == INTERVAL_CPUS);
         }

@@ -2,8 +2,8 @@
 #pragma once
 
 /* Configuration files as the old agent read them: "[section]", "key = value" or "key: value", comments after
- * '#' or ';' at the start of a line and after " ;" behind a value, a value continued on lines that begin with
- * white space. */
+ * '#' or ';' at the start of a line and after " ;" behind a value, a value continued on lines that begin
+ * with white space. */
 
 #include <stddef.h>
 

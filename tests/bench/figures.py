@@ -74,7 +74,8 @@ def start(bench):
 # --- idle --------------------------------------------------------------------------------------------------
 
 def idle(bench):
-    agent, reference = Agent(bench, FAST), Reference(bench, 1)
+    # What others mount or plug in meanwhile is not idleness.
+    agent, reference = Agent(bench, FAST, unshare=['-n', '-m']), Reference(bench, 1)
     end = monotonic() + 3
     for link in agent.link, reference.link:
         list(link.messages(end))
@@ -252,7 +253,7 @@ class Traffic(threading.Thread):
 
     def __init__(self, bench):
         super().__init__()
-        self.agent = Agent(bench)
+        self.agent = Agent(bench, unshare=['-m'])
         self.seconds = bench.traffic_seconds
         self.end = monotonic() + self.seconds
         self.lines, self.error = [], None

@@ -31,7 +31,7 @@ static bool is_finite(JsonNode *node) {
 static char *generate(JsonNode *node) {
         GString *text = g_string_new(NULL);
 
-        json_write(text, node);
+        json_write(text, node, NULL);
         return g_string_free(text, false);
 }
 

@@ -70,6 +70,7 @@ class Party:
         guest = self.keep(Guest(self.directory))
         guest.run("hostname", "guest7")
         guest.private_etc(**etc)
+        guest.private_packages()
         guest.add_nic()
         return guest
 

@@ -25,8 +25,6 @@ class Scene:
 
     def __init__(self, party, **general):
         self.guest = party.guest()
-        self.dpkg = self.guest.private("/var/lib/dpkg")
-        replace(self.dpkg / "status", dpkg_status(qemu_guest_agent="1:8.0-1"))
         self.host, self.agent = party.settled(
             guest=self.guest, config=party.configure(**{"ignored_fs": NO_DISKS, **general}))
         self.host.collect(scaled(0.3))
@@ -116,9 +114,9 @@ def test_mount(party):
 def test_package(scene, way):
     def act():
         if way == "backup":         # as dpkg does it
-            (scene.dpkg / "status-old").unlink(missing_ok=True)
-            os.link(scene.dpkg / "status", scene.dpkg / "status-old")
-        replace(scene.dpkg / "status", dpkg_status(qemu_guest_agent="1:8.0-1", cloud_init="24.1-1"))
+            (scene.guest.dpkg / "status-old").unlink(missing_ok=True)
+            os.link(scene.guest.dpkg / "status", scene.guest.dpkg / "status-old")
+        replace(scene.guest.dpkg / "status", dpkg_status(qemu_guest_agent="1:8.0-1", cloud_init="24.1-1"))
     scene.see("applications", lambda m: "cloud-init-24.1-1" in m["applications"], act)
 
 
@@ -178,7 +176,7 @@ def test_changes_while_nobody_is_there(scene):
     scene.agent.wait_log("host disconnected")
     scene.guest.run("hostname", "later")
     replace(scene.guest.etc / "hosts", "192.0.2.8 later.example.org later\n")
-    replace(scene.dpkg / "status", dpkg_status(cloud_init="25-1"))
+    replace(scene.guest.dpkg / "status", dpkg_status(cloud_init="25-1"))
     scene.host.connect()
     scene.host.wait_connected(scaled(8))
     position = len(scene.host.events)

@@ -64,13 +64,19 @@ CPUS = [
 @pytest.mark.parametrize("line, answered", [c[1:] for c in CPUS], ids=[c[0] for c in CPUS])
 def test_set_number_of_cpus(standing, line, answered):
     host, _ = standing
-    expected = [("number-of-cpus", {"count": len(os.sched_getaffinity(0))})] if answered else []
-    assert [(e.name, e.members) for e in reply(host, line)] == expected
+    host.skip()
+    unasked = reply(host, line)
+    if answered:
+        # It may wait for changes that are being looked at.
+        host.wait_until(lambda: any(e.name == "number-of-cpus" for e in host.messages()[-5:]), scaled(2), "the answer")
+        assert host.messages("number-of-cpus")[-1]["count"] == len(os.sched_getaffinity(0))
+    else:
+        assert unasked == []
 
 
 def test_b40_not_at_version_0(party):
     host = party.host(versioning=False)
-    party.agent()
+    party.agent(guest=party.guest())
     host.expect("refresh-set", within=scaled(5))
     host.collect(scaled(2))
     assert reply(host, b'{"count": 4, "__name__": "set-number-of-cpus"}') == []
@@ -88,7 +94,7 @@ LATER = [
 
 @pytest.mark.parametrize("debug", [False, True], ids=["plain", "debug"])
 def test_what_comes_later_is_refused_honestly(party, debug):
-    host, agent = party.settled(debug=debug)
+    host, agent = party.settled(guest=party.guest(), debug=debug)
     for name, members in LATER[:5]:
         assert reply(host, host_line(name, members)) == []
         assert len(agent.wait_log(f'"{name}"')) == 1

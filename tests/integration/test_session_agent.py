@@ -108,7 +108,7 @@ def test_follows_a_name_that_changes_hands(guest):
 def test_refused_logs_once_and_comes_back(guest, error):
     system = guest.system_agent(refuse=ERRORS + error)
     agent = guest.agent()
-    wait(lambda: len(system.calls) == 2, 4, "a second attempt")
+    wait(lambda: len(system.of("Register")) == 2, 4, "a second attempt")
     assert agent.log("refuses") == agent.log()
     assert len(agent.log()) == 1
     assert error in agent.log()[0]
@@ -121,16 +121,17 @@ def test_backs_off(guest):
     system = guest.system_agent(refuse=ERRORS + "TooMany")
     agent = guest.agent()
     wait(lambda: system.calls)
-    wait_while(lambda: len(system.calls) <= 4 and agent.running, 8)     # after 1, 2, 4 seconds
-    assert len(system.calls) >= 3
+    wait_while(lambda: len(system.of("Register")) <= 4 and agent.running, 8)     # after 1, 2, 4 seconds
+    assert len(system.of("Register")) >= 3
 
 
 def test_report_refused_begins_anew_without_a_flood(guest):
+    """It may still be registered, as when it was told to slow down."""
     guest.locker()
-    system = guest.system_agent(refuse=lambda method: ERRORS + "NotRegistered" if method == "Report" else None)
+    system = guest.system_agent(refuse=lambda method: ERRORS + "RateLimited" if method == "Report" else None)
     agent = guest.agent()
     wait(lambda: len(system.of("Register")) == 2)
-    assert [c[0] for c in system.calls][:3] == ["Register", "Report", "Register"]
+    assert [c[0] for c in system.calls][:4] == ["Register", "Report", "Unregister", "Register"]
     assert len(agent.log()) == 1
     system.refuse = None
     registered(agent)
@@ -520,7 +521,6 @@ def test_only_the_system_agent_may_ask(guest):
 
 # What it costs, and what it leaves alone
 
-@pytest.mark.skipif(INSTRUMENTED, reason="instrumented")
 def test_sleeps_and_is_small(guest):
     guest.system_agent()
     locker = guest.locker()
@@ -530,12 +530,11 @@ def test_sleeps_and_is_small(guest):
     wait_while(lambda: agent.running, 1)
     before = agent.wake_ups()
     wait_while(lambda: agent.running, 3)
-    assert agent.wake_ups() == before
-    print(f"{agent.private_kib()} KiB private")
-    assert agent.private_kib() < 3 * 1024
+    if not INSTRUMENTED:    # which has its own threads, and memory
+        assert agent.wake_ups() == before
+        assert agent.private_kib() < 3 * 1024
 
 
-@pytest.mark.skipif(INSTRUMENTED, reason="instrumented programs are linked with more")
 def test_no_clipboard(guest):
     """A selection belongs to clients of a display. This is none, not even when it is told of one."""
     libraries = subprocess.run(["ldd", os.environ["OVIRT_SESSION_AGENT"]], capture_output=True, text=True).stdout

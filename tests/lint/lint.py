@@ -122,7 +122,7 @@ def check_length():
 
 def check_spelling():
     names = [n for n in files() if not is_test_input(n) and n != 'LICENSE']
-    return run('codespell', '--ignore-words-list=fo,te,ba,ans,som,alls,nd,ser', *names)
+    return run('codespell', '--ignore-words-list=fo,te,ba,ans,som,alls,nd,ser,nulll', *names)
 
 
 def check_shell():
@@ -156,6 +156,8 @@ def check_cppcheck():
                # arrays of functions, nor that accept4() takes NULL; and readdir_r() is no improvement.
                '--suppress=memleak', '--suppress=resourceLeak', '--suppress=incorrectLogicOperator',
                '--suppress=uninitvar:system-agent/guest-info/timezone.c', '--suppress=nullPointer:tests/*',
+               # A test that fails ends the program, which cppcheck does not see.
+               '--suppress=uninitvar:tests/*',
                '--suppress=readdirCalled',
                '--suppress=unknownMacro', '-D_GNU_SOURCE', '-D__GNUC__=12', '-DPROJECT_VERSION="0"',
                '-DCONFIG_FILE="/"', *includes, *[n for n in sources('.c') if not n.startswith('tests/bench/')])

@@ -121,7 +121,7 @@ static void test_messages(void) {
         if (g_test_subprocess()) {
                 _cleanup_(config_freep) Config *c = NULL;
 
-                (void) load(cases[atoi(g_getenv("TEST_CASE"))].text, &c);
+                (void) load(cases[g_ascii_strtoull(g_getenv("TEST_CASE"), NULL, 10)].text, &c);
                 return;
         }
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {

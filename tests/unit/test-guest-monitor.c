@@ -51,7 +51,7 @@ static bool enter_namespaces(void) {
                 write_proc("/proc/self/uid_map", uid_map);
                 write_proc("/proc/self/gid_map", gid_map);
         }
-        return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) >= 0;
+        return mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) >= 0;
 }
 
 static void set_loopback(bool up) {

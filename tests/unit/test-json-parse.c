@@ -21,7 +21,7 @@ static int parse(const char *text, size_t n, JsonNode **ret) {
 static char *to_text(JsonNode *node) {
         GString *text = g_string_new(NULL);
 
-        json_write(text, node);
+        json_write(text, node, NULL);
         return g_string_free(text, false);
 }
 

@@ -27,7 +27,7 @@ static void test_numbers(void) {
                 g_autoptr(JsonNode) node = json_node_init_double(json_node_alloc(), cases[i].d);
                 g_autoptr(GString) out = g_string_new("x");
 
-                json_write(out, node);
+                json_write(out, node, NULL);
                 g_assert_cmpstr(out->str + 1, ==, cases[i].text);
         }
 }
@@ -50,7 +50,7 @@ static void test_tree(void) {
         json_object_set_string_member(object, "a\"b\\", "\x01\x1f \"\\/\x7f\xc2\x85\u20ac\U0001f600\n");
         json_node_take_object(json_node_init(root, JSON_NODE_OBJECT), object);
 
-        json_write(out, root);
+        json_write(out, root, NULL);
         g_assert_cmpstr(out->str, ==,
                         "{\"z\":[-9223372036854775808,9223372036854775807,true,false,null,[],{},\"\"],"
                         "\"a\\\"b\\\\\":\"\\u0001\\u001f \\\"\\\\/\x7f\xc2\x85\u20ac\U0001f600\\u000a\"}");

@@ -185,17 +185,17 @@ static void test_interval(void) {
 
         write_guest(&t, &quiet);
         for (unsigned i = 0; i <= 24; i++) {
-                _cleanup_beat_ Beat b = beat(&s, &t, (100 + 5 * i) * SECOND);
+                _cleanup_beat_ Beat b = beat(&s, &t, (100 + 50 * i) * SECOND);
                 if (b.full)
-                        full[n++] = 5 * i;
+                        full[n++] = 50 * i;
                 if (i == 20)
                         ovirt_heartbeat_forget(&s); /* the host may be another */
         }
         g_assert_cmpuint(n, ==, 4);
         g_assert_cmpuint(full[0], ==, 0);
-        g_assert_cmpuint(full[1], ==, 5);
-        g_assert_cmpuint(full[2], ==, 65);
-        g_assert_cmpuint(full[3], ==, 105);
+        g_assert_cmpuint(full[1], ==, 50);
+        g_assert_cmpuint(full[2], ==, 650);
+        g_assert_cmpuint(full[3], ==, 1050);
 }
 
 static void test_missing(void) {

@@ -133,10 +133,8 @@ static bool readable(int fd) {
 
 /* Handles what there is to handle now. */
 static void run_pending(void) {
-        unsigned n = 0;
-
-        while (sd_event_run(event, 0) > 0)
-                g_assert_cmpuint(++n, <, 10000);
+        for (unsigned n = 0; sd_event_run(event, 0) > 0; n++)
+                g_assert_cmpuint(n, <, 10000);
 }
 
 static int accept_port(int listener) {

@@ -93,9 +93,9 @@ static int child_closes_and_hangs(int fd, void *userdata) {
 static int child_floods(int fd, void *userdata) {
         static const char block[4096] = {'x'};
 
-        for (;;)
-                if (write_all(fd, block, sizeof(block)) < 0)
-                        return 0;
+        while (write_all(fd, block, sizeof(block)) >= 0)
+                ;
+        return 0;
 }
 
 static int child_megabyte(int fd, void *userdata) {

@@ -338,7 +338,7 @@ class Agent:
 
     def log(self, pattern=""):
         return [line for line in self._log.read_text(errors="replace").splitlines()
-                if line.strip() and re.search(pattern, line)]
+                if line.strip() and not re.match("--[0-9]+--", line) and re.search(pattern, line)]    # valgrind's
 
     def wait_exit(self, within=5):
         """The exit status."""

@@ -77,6 +77,11 @@ class Guest:
         self.run("mount", "--bind", str(etc), "/etc")
         self.etc = etc
 
+    def private_packages(self):
+        """A package database with two entries."""
+        self.dpkg = self.private("/var/lib/dpkg")
+        replace(self.dpkg / "status", dpkg_status(qemu_guest_agent="1:8.0-1", libc6="2.36-9"))
+
     def add_nic(self, name="eth0", mac=MAC):
         """A network interface that is up; its other end, "far-NAME", is down."""
         self.ip(f"link add {name} address {mac} type veth peer name far-{name}")

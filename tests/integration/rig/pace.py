@@ -6,7 +6,7 @@ import time
 
 WRAPPER = os.environ.get("AGENT_WRAPPER", "").split()
 INSTRUMENTED = bool(WRAPPER) or "ASAN_OPTIONS" in os.environ
-SLOWNESS = 6 if WRAPPER else 2 if INSTRUMENTED else 1
+SLOWNESS = 10 if WRAPPER else 2 if INSTRUMENTED else 1
 _LOOK = 0.02
 
 

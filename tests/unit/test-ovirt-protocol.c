@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ovirt/ovirt-protocol.h"
+#include "channels.h"
+#include "config.h"
+#include "logind.h"
+#include "ovirt/ovirt-collect.h"
+#include "port.h"
+#include "services.h"
+#include "test-tree.h"
+#include "util/json-get.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* The whole of a channel, on this machine's own figures, before a host that the test plays. */
+
+#define SECOND UINT64_C(1000000)
+
+#define SET0                                                                                                \
+        "session-startup active-user applications host-name os-version network-interfaces disks-usage "     \
+        "fqdn "
+#define SET2 SET0 "timezone os-info "
+#define SET3                                                                                                \
+        "session-startup active-user applications containers host-name os-version network-interfaces "      \
+        "disks-usage fqdn timezone os-info "
+
+typedef struct Bed {
+        Tree tree;
+        char *path;
+        PortOverride override;
+        sd_event *event;
+        Config *config;
+        Channels *channels;
+        Channel *channel;
+        Services services;
+        Port *port;
+        void *protocol;
+        int listener, host;
+        GString *input;
+        GString *beats; /* the version of each heartbeat */
+        unsigned fence;
+} Bed;
+
+static void on_changed(void *userdata) {
+}
+
+static void bed_accept(Bed *b);
+
+static Bed *bed_new(void) {
+        Bed *b = g_new0(Bed, 1);
+        struct sockaddr_un sa = {.sun_family = AF_UNIX};
+
+        b->tree = tree_new();
+        b->path = tree_path(&b->tree, "port");
+        b->override = (PortOverride){"ovirt-guest-agent.0", b->path};
+        b->input = g_string_new(NULL);
+        b->beats = g_string_new(NULL);
+        tree_write(&b->tree, "conf", "[general]\nheart_beat_rate = 1\n");
+        g_autofree char *conf = tree_path(&b->tree, "conf");
+        g_assert_cmpint(config_load(conf, &b->config), ==, 0);
+
+        b->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        g_strlcpy(sa.sun_path, b->path, sizeof(sa.sun_path));
+        g_assert_cmpint(bind(b->listener, (const struct sockaddr *) &sa, sizeof(sa)), ==, 0);
+        g_assert_cmpint(listen(b->listener, 1), ==, 0);
+
+        g_assert_cmpint(sd_event_new(&b->event), ==, 0);
+        b->channels = channels_new(on_changed, NULL);
+        b->channel = channels_add(b->channels, "vdsm");
+        b->services = (Services){b->event, logind_new(on_changed, NULL)};
+        logind_detach(b->services.logind); /* nobody is logged in */
+        b->port = port_new(b->event, &ovirt_protocol_ops, "/nowhere", &b->override, 1);
+        ProtocolContext context = {b->port, b->channel, &b->services, b->config};
+        g_assert_cmpint(ovirt_protocol_ops.new(&b->protocol, &context), ==, 0);
+        g_assert_cmpint(port_start(b->port, b->protocol), ==, 0);
+        bed_accept(b);
+        return b;
+}
+
+static void bed_free(Bed *b) {
+        b->protocol = ovirt_protocol_ops.free(b->protocol);
+        port_free(b->port);
+        logind_free(b->services.logind);
+        channels_free(b->channels);
+        sd_event_unref(b->event);
+        config_free(b->config);
+        safe_close(b->host);
+        safe_close(b->listener);
+        g_string_free(b->input, true);
+        g_string_free(b->beats, true);
+        g_free(b->path);
+        tree_done(&b->tree);
+        g_free(b);
+}
+
+#define RUN_UNTIL(condition)                                                                                \
+        do {                                                                                                \
+                gint64 _deadline = g_get_monotonic_time() + 60 * (gint64) SECOND;                           \
+                while (!(condition)) {                                                                      \
+                        g_assert_cmpint(g_get_monotonic_time(), <, _deadline);                              \
+                        g_assert_cmpint(sd_event_run(b->event, SECOND / 100), >=, 0);                       \
+                }                                                                                           \
+        } while (false)
+
+static void bed_accept(Bed *b) {
+        RUN_UNTIL((b->host = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0);
+}
+
+static bool has_line(Bed *b) {
+        char chunk[65536];
+        ssize_t n;
+
+        while ((n = read(b->host, chunk, sizeof(chunk))) > 0)
+                g_string_append_len(b->input, chunk, n);
+        return memchr(b->input->str, '\n', b->input->len);
+}
+
+/* The next message other than heartbeats, which are noted. */
+static JsonNode *next_message(Bed *b, const char **ret_name) {
+        for (;;) {
+                JsonNode *node = NULL;
+                JsonObject *o;
+                size_t n;
+
+                RUN_UNTIL(has_line(b));
+                n = (size_t) ((char *) memchr(b->input->str, '\n', b->input->len) - b->input->str);
+                g_assert_cmpint(json_parse(b->input->str, n, &node), ==, 0);
+                g_string_erase(b->input, 0, (gssize) n + 1);
+                o = json_node_as_object(node);
+                g_assert_cmpint(json_get_string(o, "__name__", ret_name), ==, JSON_VALUE);
+                if (!g_str_equal(*ret_name, "heartbeat"))
+                        return node;
+
+                int64_t version = -1;
+                g_assert_cmpint(json_get_integer(o, "apiVersion", &version), ==, JSON_VALUE);
+                g_string_append_printf(b->beats, "%d", (int) version);
+                json_node_unref(node);
+        }
+}
+
+static void send_line(Bed *b, const char *line) {
+        g_autofree char *whole = g_strconcat(line, "\n", NULL);
+
+        g_assert_cmpint(write(b->host, whole, strlen(whole)), ==, (ssize_t) strlen(whole));
+}
+
+/* The names of the messages up to the answer to an echo. Two of them, one after the other: what the first
+ * command has set going begins before the second is read. */
+static char *names_until_fence(Bed *b) {
+        g_autoptr(GString) names = g_string_new(NULL);
+
+        for (unsigned fences = 0; fences < 2; fences++) {
+                g_autofree char *echo = g_strdup_printf("{\"__name__\":\"echo\",\"fence\":%u}", ++b->fence);
+
+                send_line(b, echo);
+                for (;;) {
+                        const char *name;
+                        g_autoptr(JsonNode) node = next_message(b, &name);
+                        int64_t fence = 0;
+
+                        if (json_get_integer(json_node_get_object(node), "fence", &fence) == JSON_VALUE) {
+                                g_assert_cmpint(fence, ==, b->fence);
+                                break;
+                        }
+                        g_string_append_printf(names, "%s ", name);
+                }
+        }
+        return g_string_free(TAKE_PTR(names), false);
+}
+
+static int compare(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+static char *sorted(const char *names) {
+        g_auto(GStrv) words = g_strsplit(names, " ", -1);
+
+        qsort(words, g_strv_length(words), sizeof(char *), compare);
+        return g_strjoinv(" ", words);
+}
+
+/* Reads as many messages as @names has. number-of-cpus has its own time. On a machine that is slow just now,
+ * a report that took more than a second of a set follows behind it. */
+static void expect_names(Bed *b, const char *names) {
+        g_autoptr(GString) seen = g_string_new(NULL);
+        gint64 begin = g_get_monotonic_time();
+
+        while (seen->len < strlen(names)) {
+                const char *name;
+                g_autoptr(JsonNode) node = next_message(b, &name);
+
+                g_assert_nonnull(node);
+                if (!g_str_equal(name, "number-of-cpus"))
+                        g_string_append_printf(seen, "%s ", name);
+        }
+        if (g_get_monotonic_time() - begin < (gint64) SECOND)
+                g_assert_cmpstr(seen->str, ==, names);
+        else {
+                g_autofree char *a = sorted(seen->str), *z = sorted(names);
+                g_assert_cmpstr(a, ==, z);
+        }
+}
+
+static void expect_nothing(Bed *b) {
+        g_autofree char *names = names_until_fence(b);
+
+        if (!g_str_equal(names, "number-of-cpus "))
+                g_assert_cmpstr(names, ==, "");
+}
+
+static void test_negotiation(void) {
+        static const struct {
+                const char *line, *names;
+                unsigned version; /* then */
+        } steps[] = {
+                {"{\"apiVersion\": 3, \"__name__\": \"refresh\"}", SET0, 0},
+                {"{\"apiVersion\": 2, \"__name__\": \"api-version\"}", SET2, 2},
+                {"{\"apiVersion\": 2, \"__name__\": \"refresh\"}", SET2, 2},
+                {"{\"apiVersion\": 9, \"__name__\": \"api-version\"}", SET3, 3},
+                {"{\"apiVersion\": 3, \"__name__\": \"api-version\"}", "", 3},
+                {"{\"apiVersion\": \"abc\", \"__name__\": \"api-version\"}", "", 3},
+                {"{\"apiVersion\": null, \"__name__\": \"api-version\"}", "", 3},
+                {"{\"apiVersion\": [], \"__name__\": \"api-version\"}", "", 3},
+                {"{\"apiVersion\": {}, \"__name__\": \"api-version\"}", "", 3},
+                {"{\"apiVersion\": 1.5, \"__name__\": \"api-version\"}", "", 3},
+                {"{\"__name__\": \"api-version\"}", "", 3},
+                {"{\"apiVersion\": null, \"__name__\": \"refresh\"}", SET3, 3},
+                {"{\"apiVersion\": -1, \"__name__\": \"api-version\"}", SET0, 0},
+                {"{\"apiVersion\": \"2\", \"__name__\": \"api-version\"}", SET2, 2},
+                {"{\"apiVersion\": 1, \"__name__\": \"api-version\"}", SET0, 1},
+                {"{\"apiVersion\": 3.0, \"__name__\": \"api-version\"}", SET3, 3},
+                {"{\"__name__\": \"refresh\"}", SET0, 0},
+        };
+        Bed *b = bed_new();
+
+        expect_names(
+                b, "session-startup host-name os-version network-interfaces active-user applications fqdn ");
+        for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+                g_test_message("%s", steps[i].line);
+                send_line(b, steps[i].line);
+                expect_names(b, steps[i].names);
+                expect_nothing(b);
+                g_assert_cmpuint(channel_version(b->channel), ==, steps[i].version);
+        }
+
+        /* The first heartbeat of the process says 0, all others 3. */
+        RUN_UNTIL(channel_last_heartbeat(b->channel) > 0);
+        while (b->beats->len < 3)
+                expect_nothing(b);
+        g_assert_true(g_str_has_prefix(b->beats->str, "033"));
+        bed_free(b);
+}
+
+static void test_commands(void) {
+        static const struct {
+                const char *line, *names;
+        } steps[] = {
+                /* Below version 1. */
+                {"{\"count\": 4, \"__name__\": \"set-number-of-cpus\"}", ""},
+                {"{\"apiVersion\": 3, \"__name__\": \"api-version\"}", NULL},
+                {"{\"count\": 4, \"__name__\": \"set-number-of-cpus\"}", "number-of-cpus "},
+                {"{\"count\": \"4\", \"__name__\": \"set-number-of-cpus\"}", "number-of-cpus "},
+                {"{\"count\": 0, \"__name__\": \"set-number-of-cpus\"}", ""},
+                {"{\"count\": -1, \"__name__\": \"set-number-of-cpus\"}", ""},
+                {"{\"count\": \"x\", \"__name__\": \"set-number-of-cpus\"}", ""},
+                {"{\"__name__\": \"set-number-of-cpus\"}", ""},
+                {"{\"__name__\": \"frobnicate\"}", ""},
+                {"{\"__name__\": \"ECHO\"}", ""},
+                {"{\"__name__\": \"REFRESH\"}", ""},
+                {"{\"__name__\": \"frob\\u0007\\n\\u010d\"}", ""},
+                {"{\"a\":1,\"__name__\": \"echo\"}", "echo "},
+                /* Lines that are lost, and cost nothing else. */
+                {"", ""},
+                {"not json", ""},
+                {"[]", ""},
+                {"{}", ""},
+                {"{\"__name__\": 5}", ""},
+                {"{\"timeout\": 30, \"mes{\"__name__\": \"echo\"}", ""},
+                {"{\"__name__\": \"e\xff\"}", ""},
+                {"\r", ""},
+        };
+        Bed *b = bed_new();
+
+        expect_names(
+                b, "session-startup host-name os-version network-interfaces active-user applications fqdn ");
+        for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+                g_test_message("%s", steps[i].line);
+                send_line(b, steps[i].line);
+                if (!steps[i].names) {
+                        expect_names(b, SET3);
+                        /* The number of CPUs is told once with a heartbeat, for the new version. */
+                        const char *name;
+                        g_autoptr(JsonNode) node = next_message(b, &name);
+                        g_assert_nonnull(node);
+                        g_assert_cmpstr(name, ==, "number-of-cpus");
+                        continue;
+                }
+                g_autofree char *names = names_until_fence(b);
+                g_assert_cmpstr(names, ==, steps[i].names);
+        }
+        bed_free(b);
+}
+
+/* A line without an end, a flood, and a cut: the next good line is answered. */
+static void test_abuse(void) {
+        Bed *b = bed_new();
+        g_autofree char *junk = g_strnfill(60000, '[');
+
+        expect_names(
+                b, "session-startup host-name os-version network-interfaces active-user applications fqdn ");
+        for (unsigned i = 0; i < 30; i++) {
+                g_assert_cmpint(write(b->host, junk, 60000), ==, 60000);
+                RUN_UNTIL(sd_event_run(b->event, 0) == 0);
+        }
+        send_line(b, "");
+        expect_nothing(b);
+
+        /* Refreshes that come together are one, or one and another behind it. */
+        g_autoptr(GString) flood = g_string_new(NULL);
+        for (unsigned i = 0; i < 1000; i++)
+                g_string_append(flood, "{\"apiVersion\": 3, \"__name__\": \"refresh\"}\n");
+        g_assert_cmpint(write(b->host, flood->str, flood->len), ==, (ssize_t) flood->len);
+        expect_names(b, SET0);
+        unsigned more = 0;
+        for (;;) {
+                g_autofree char *names = names_until_fence(b);
+                if (!*names)
+                        break;
+                more += strstr(names, "session-startup") != NULL;
+        }
+        g_assert_cmpuint(more, <=, 2);
+
+        /* Half a line of one host is not continued by the next. */
+        g_assert_cmpint(write(b->host, "{\"__name__\":\"frob", 17), ==, 17);
+        RUN_UNTIL(sd_event_run(b->event, 0) == 0);
+        b->host = safe_close(b->host);
+        g_string_truncate(b->input, 0);
+        bed_accept(b);
+        expect_nothing(b);
+        bed_free(b);
+}
+
+static void test_stop(void) {
+        Bed *b = bed_new();
+        const char *name;
+
+        expect_names(
+                b, "session-startup host-name os-version network-interfaces active-user applications fqdn ");
+        ovirt_protocol_ops.stop(b->protocol);
+        g_autoptr(JsonNode) node = next_message(b, &name);
+        g_assert_nonnull(node);
+        g_assert_cmpstr(name, ==, "session-shutdown");
+        /* Nothing follows, no heartbeat either. */
+        for (unsigned i = 0; i < 30; i++)
+                g_assert_cmpint(sd_event_run(b->event, SECOND / 20), >=, 0);
+        g_assert_false(has_line(b));
+        bed_free(b);
+}
+
+/* Every report there is, as the agent would print it. */
+static void test_collect(void) {
+        _cleanup_tree_ Tree t = tree_new();
+        _cleanup_(config_freep) Config *config = NULL;
+        g_autofree char *path = tree_path(&t, "conf");
+        unsigned n = 0;
+
+        tree_write(&t, "conf", "");
+        g_assert_cmpint(config_load(path, &config), ==, 0);
+        for (const char *const *name = ovirt_protocol_ops.report_names; *name; name++, n++) {
+                g_autofree char *line = NULL, *head = g_strdup_printf("{\"__name__\":\"%s\"", *name);
+                g_autoptr(JsonNode) node = NULL;
+                int r = ovirt_protocol_ops.collect(*name, config, &line);
+
+                g_test_message("%s", *name);
+                if (g_str_equal(*name, "active-user")) {
+                        g_assert_cmpint(r, ==, -ENODATA);
+                        continue;
+                }
+                g_assert_cmpint(r, ==, 0);
+                g_assert_true(g_str_has_prefix(line, head) && g_str_has_suffix(line, "}\n"));
+                g_assert_cmpint(json_parse(line, strlen(line), &node), ==, 0);
+        }
+        g_assert_cmpuint(n, ==, _OVIRT_REPORT_MAX);
+
+        g_autofree char *none = NULL;
+        g_assert_cmpint(ovirt_protocol_ops.collect("heartbeat!", config, &none), ==, -ENOENT);
+        g_assert_null(none);
+}
+
+int main(int argc, char **argv) {
+        sigset_t child;
+
+        g_test_init(&argc, &argv, NULL);
+        /* As the agent does. */
+        (void) signal(SIGPIPE, SIG_IGN);
+        (void) sigemptyset(&child);
+        (void) sigaddset(&child, SIGCHLD);
+        (void) sigprocmask(SIG_BLOCK, &child, NULL);
+        g_test_add_func("/ovirt-protocol/negotiation", test_negotiation);
+        g_test_add_func("/ovirt-protocol/commands", test_commands);
+        g_test_add_func("/ovirt-protocol/abuse", test_abuse);
+        g_test_add_func("/ovirt-protocol/stop", test_stop);
+        g_test_add_func("/ovirt-protocol/collect", test_collect);
+        return g_test_run();
+}
