@@ -252,7 +252,7 @@ char *ovirt_encode_echo(JsonObject *members) {
 char *ovirt_encode_completion(JsonNode *reply_id) {
         JsonObject *o = message("completion");
 
-        json_object_set_member(o, "reply_id", filtered(reply_id));
+        json_object_set_member(o, "reply_id", json_node_copy(reply_id));
         json_object_set_boolean_member(o, "done", true);
         return finish(o);
 }
