@@ -37,6 +37,7 @@ struct SessionAgent {
         GCancellable *presence;
         GVariant *offer, *state; /* as told; NULL while we are not registered */
         GVariant *telling;       /* on its way */
+        bool unsure;             /* it may have us registered, or not */
         bool settled;            /* all has been told at least once */
         unsigned pause;          /* until the next call */
         unsigned retry_msec;
@@ -82,7 +83,7 @@ static GVariant *make_state(LockState lock) {
         return g_variant_ref_sink(g_variant_builder_end(&state));
 }
 
-/* The system agent knows nothing of us, or it cannot be relied on that it does: begin anew, later. */
+/* What the system agent knows of us now is not to be relied on: begin anew, later. */
 static void refused(SessionAgent *a, const GError *error) {
         g_autofree char *name = g_dbus_error_get_remote_error(error);
         g_autofree char *refusal = g_strdup(name ?: error->message);
@@ -94,6 +95,7 @@ static void refused(SessionAgent *a, const GError *error) {
         g_clear_pointer(&a->offer, g_variant_unref);
         g_clear_pointer(&a->state, g_variant_unref);
         g_clear_pointer(&a->telling, g_variant_unref);
+        a->unsure = true;
         a->settled = false;
         pause_telling(a, a->retry_msec);
         a->retry_msec = MIN(a->retry_msec * 2, RETRY_LAST_MSEC);
@@ -110,11 +112,15 @@ static bool taken(SessionAgent *a, GObject *bus, GAsyncResult *result) {
         return answer;
 }
 
+/* If we were not registered, that is as good. */
 static void on_unregistered(GObject *bus, GAsyncResult *result, gpointer userdata) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
         SessionAgent *a = userdata;
 
-        if (!taken(a, bus, result))
+        if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
                 return;
+        a->unsure = false;
         g_clear_pointer(&a->telling, g_variant_unref);
         g_clear_pointer(&a->offer, g_variant_unref);
         g_clear_pointer(&a->state, g_variant_unref);
@@ -157,13 +163,13 @@ static void tell(SessionAgent *a) {
                 return;
         offer = make_offer(a);
         state = make_state(lock_state(a->lock));
-        if (!a->offer) {
+        if (a->unsure || (a->offer && !g_variant_equal(offer, a->offer))) {
+                a->telling = g_steal_pointer(&offer);
+                call(a, "Unregister", NULL, "()", on_unregistered);
+        } else if (!a->offer) {
                 a->telling = g_steal_pointer(&offer);
                 call(a, "Register", g_variant_new("(s@a{sv})", session_id(a->session), a->telling), "(o)",
                      on_registered);
-        } else if (!g_variant_equal(offer, a->offer)) {
-                a->telling = g_steal_pointer(&offer);
-                call(a, "Unregister", NULL, "()", on_unregistered);
         } else if (!g_variant_equal(state, a->state)) {
                 a->telling = g_steal_pointer(&state);
                 call(a, "Report", g_variant_new("(@a{sv})", a->telling), "()", on_reported);
@@ -185,7 +191,7 @@ static void forget_system_agent(SessionAgent *a) {
                 g_cancellable_cancel(a->presence);
         g_clear_object(&a->presence);
         g_clear_pointer(&a->owner, g_free);
-        a->trusted = a->settled = false;
+        a->trusted = a->unsure = a->settled = false;
         g_clear_pointer(&a->offer, g_variant_unref);
         g_clear_pointer(&a->state, g_variant_unref);
         g_clear_pointer(&a->telling, g_variant_unref);
