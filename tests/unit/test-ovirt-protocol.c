@@ -18,13 +18,18 @@
 
 #define SECOND UINT64_C(1000000)
 
-#define SET0                                                                                                \
+/* Behind each set, and not part of it: nobody is logged in. */
+#define STATE "session-logoff "
+#define STARTUP                                                                                             \
+        "session-startup host-name os-version network-interfaces active-user applications fqdn " STATE
+#define SET                                                                                                 \
         "session-startup active-user applications host-name os-version network-interfaces disks-usage "     \
         "fqdn "
-#define SET2 SET0 "timezone os-info "
+#define SET0 SET STATE
+#define SET2 SET "timezone os-info " STATE
 #define SET3                                                                                                \
         "session-startup active-user applications containers host-name os-version network-interfaces "      \
-        "disks-usage fqdn timezone os-info "
+        "disks-usage fqdn timezone os-info " STATE
 
 typedef struct Bed {
         Tree tree;
@@ -34,6 +39,7 @@ typedef struct Bed {
         Config *config;
         Channels *channels;
         Channel *channel;
+        SessionAgents *agents;
         Services services;
         Port *port;
         void *protocol;
@@ -46,9 +52,13 @@ typedef struct Bed {
 static void on_changed(void *userdata) {
 }
 
+static void on_session_changed(const Session *s, unsigned changes, void *userdata) {
+}
+
 static void bed_accept(Bed *b);
 
 static Bed *bed_new(void) {
+        static const SessionCallbacks callbacks = {on_session_changed, on_changed};
         Bed *b = g_new0(Bed, 1);
         struct sockaddr_un sa = {.sun_family = AF_UNIX};
 
@@ -69,7 +79,13 @@ static Bed *bed_new(void) {
         g_assert_cmpint(sd_event_new(&b->event), ==, 0);
         b->channels = channels_new(on_changed, NULL);
         b->channel = channels_add(b->channels, "vdsm");
-        b->services = (Services){b->event, logind_new(on_changed, NULL)};
+        b->agents = session_agents_new();
+        b->services.event = b->event;
+        b->services.sessions = session_registry_new(b->event, &callbacks, b);
+        b->services.logind = logind_new(b->services.sessions);
+        b->services.control =
+                session_control_new(b->event, b->services.sessions, b->services.logind, b->agents);
+        b->services.hooks = hooks_new(b->event, "/nowhere", SECOND, false);
         logind_detach(b->services.logind); /* nobody is logged in */
         b->port = port_new(b->event, &ovirt_protocol_ops, "/nowhere", &b->override, 1);
         ProtocolContext context = {b->port, b->channel, &b->services, b->config};
@@ -82,7 +98,11 @@ static Bed *bed_new(void) {
 static void bed_free(Bed *b) {
         b->protocol = ovirt_protocol_ops.free(b->protocol);
         port_free(b->port);
+        hooks_free(b->services.hooks);
+        session_control_free(b->services.control);
+        session_agents_free(b->agents);
         logind_free(b->services.logind);
+        session_registry_free(b->services.sessions);
         channels_free(b->channels);
         sd_event_unref(b->event);
         config_free(b->config);
@@ -235,8 +255,7 @@ static void test_negotiation(void) {
         };
         Bed *b = bed_new();
 
-        expect_names(
-                b, "session-startup host-name os-version network-interfaces active-user applications fqdn ");
+        expect_names(b, STARTUP);
         for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
                 g_test_message("%s", steps[i].line);
                 send_line(b, steps[i].line);
@@ -271,6 +290,18 @@ static void test_commands(void) {
                 {"{\"__name__\": \"REFRESH\"}", ""},
                 {"{\"__name__\": \"frob\\u0007\\n\\u010d\"}", ""},
                 {"{\"a\":1,\"__name__\": \"echo\"}", "echo "},
+                /* Nobody is there: what is to be answered is, and no login manager carries anything out. */
+                {"{\"__name__\": \"lock-screen\"}", "session-logoff "},
+                {"{\"__name__\": \"log-off\"}", ""},
+                {"{\"__name__\": \"shutdown\"}", ""},
+                {"{\"timeout\": 1e400, \"reboot\": {}, \"message\": [], \"__name__\": \"shutdown\"}", ""},
+                {"{\"__name__\": \"hibernate\"}", ""},
+                {"{\"state\": 5, \"__name__\": \"hibernate\"}", ""},
+                {"{\"username\": \"a\", \"password\": \"b\", \"__name__\": \"login\"}", ""},
+                {"{\"type\": \"before_migration\", \"__name__\": \"lifecycle-event\"}", ""},
+                {"{\"reply_id\": 7, \"__name__\": \"lifecycle-event\"}", "completion "},
+                {"{\"type\": 1, \"reply_id\": {\"a\": []}, \"__name__\": \"lifecycle-event\"}",
+                 "completion "},
                 /* Lines that are lost, and cost nothing else. */
                 {"", ""},
                 {"not json", ""},
@@ -283,8 +314,7 @@ static void test_commands(void) {
         };
         Bed *b = bed_new();
 
-        expect_names(
-                b, "session-startup host-name os-version network-interfaces active-user applications fqdn ");
+        expect_names(b, STARTUP);
         for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
                 g_test_message("%s", steps[i].line);
                 send_line(b, steps[i].line);
@@ -308,8 +338,7 @@ static void test_abuse(void) {
         Bed *b = bed_new();
         g_autofree char *junk = g_strnfill(60000, '[');
 
-        expect_names(
-                b, "session-startup host-name os-version network-interfaces active-user applications fqdn ");
+        expect_names(b, STARTUP);
         for (unsigned i = 0; i < 30; i++) {
                 g_assert_cmpint(write(b->host, junk, 60000), ==, 60000);
                 RUN_UNTIL(sd_event_run(b->event, 0) == 0);
@@ -346,8 +375,7 @@ static void test_stop(void) {
         Bed *b = bed_new();
         const char *name;
 
-        expect_names(
-                b, "session-startup host-name os-version network-interfaces active-user applications fqdn ");
+        expect_names(b, STARTUP);
         ovirt_protocol_ops.stop(b->protocol);
         g_autoptr(JsonNode) node = next_message(b, &name);
         g_assert_nonnull(node);
