@@ -247,12 +247,9 @@ def test_e20_every_message(party, guest):
 
 
 @pytest.fixture(scope="module")
-def wire_and_collect():
+def wire_and_collect(lasting_party):
     """The reports of one agent on the wire, and how to collect them in the same place."""
-    from conftest import Party, new_directory
-    import shutil
-    directory = new_directory()
-    party = Party(directory)
+    party, directory = lasting_party, lasting_party.directory
     guest = party.guest()
     replace(guest.dpkg / "status", dpkg_status(cloud_init="24.1-1"))
     guest.ip("address add 192.0.2.17/24 dev eth0")
@@ -263,9 +260,7 @@ def wire_and_collect():
     host, _ = party.settled(guest=guest, config=config)
     host.send({"__name__": "set-number-of-cpus", "count": 1})
     host.expect("number-of-cpus", within=scaled(3))
-    yield host, lambda name: collect(name, guest, config)
-    party.close()
-    shutil.rmtree(directory)
+    return host, lambda name: collect(name, guest, config)
 
 
 @pytest.mark.parametrize("name", REPORTS)
