@@ -117,13 +117,19 @@ def party(directory):
 
 
 @pytest.fixture(scope="module")
-def standing():
-    """(host, agent) for cases that only ask one thing; they share it."""
+def lasting_party():
+    """A party for all cases of a file."""
     directory = new_directory()
     p = Party(directory)
-    host, agent = p.settled(guest=p.guest())
-    # From here on the host asks for nothing by itself.
-    host.wait_until(lambda: host.vdsm.effective == 3, scaled(5))
-    yield host, agent
+    yield p
     p.close()
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def standing(lasting_party):
+    """(host, agent) for cases that only ask one thing; they share it."""
+    host, agent = lasting_party.settled(guest=lasting_party.guest())
+    # From here on the host asks for nothing by itself.
+    host.wait_until(lambda: host.vdsm.effective == 3, scaled(5))
+    return host, agent

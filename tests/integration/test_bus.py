@@ -6,7 +6,7 @@ import time
 import pytest
 from gi.repository import GLib
 from rig.bus import INTERFACE_FILE, MANAGER, NAME, PATH, LoginManager, structure
-from rig.pace import scaled, until
+from rig.pace import complaints, scaled, until
 
 from conftest import settle
 
@@ -172,7 +172,7 @@ def test_users_come_and_go(party, bus):
     seat.see("None", lambda: (logins.change("2", State="closing"), logins.activate("")))
     seat.see("carol", lambda: log_in("3", "carol"))
     seat.see("None", lambda: logins.remove("3"))
-    assert not seat.host.complaints
+    assert not complaints(seat.host)
 
 
 def test_a_login_is_told_at_once(party, bus):

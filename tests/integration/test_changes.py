@@ -6,7 +6,7 @@ import time
 
 import pytest
 from rig.guest import dpkg_status, replace
-from rig.pace import scaled, until
+from rig.pace import complaints, scaled, until
 
 WITHIN = 1.0
 # No file system of the machine the tests run on: its usage changes by itself.
@@ -49,7 +49,7 @@ def test_address(scene):
                   lambda: scene.guest.ip(f"address {word} 192.0.2.17/24 dev eth0"))
     scene.see("network-interfaces", lambda m: "2001:db8::17" in m["interfaces"][0]["inet6"],
               lambda: scene.guest.ip("address add 2001:db8::17/64 dev eth0 nodad"))
-    assert not scene.host.complaints
+    assert not complaints(scene.host)
 
 
 def test_link(scene):
@@ -209,4 +209,4 @@ def test_changes_while_the_host_does_not_read(scene):
     names = [e["name"] for e in host.events[position:] if e.kind == "message" and e.name == "host-name"]
     assert names == ["three"]
     host.expect("heartbeat", within=scaled(2.5))
-    assert not host.complaints
+    assert not complaints(host)

@@ -4,7 +4,7 @@
 import os
 
 import pytest
-from rig.pace import scaled
+from rig.pace import complaints, scaled
 
 SECRET = "s3kr1t-w0rd"
 
@@ -37,9 +37,9 @@ ECHOES = [
 @pytest.mark.parametrize("line, members", [e[1:] for e in ECHOES], ids=[e[0] for e in ECHOES])
 def test_echo(standing, line, members):
     host, _ = standing
-    complained = len(host.complaints)
+    complained = len(complaints(host))
     assert [(e.name, e.members) for e in reply(host, line)] == [("echo", members)]
-    assert len(host.complaints) == complained
+    assert len(complaints(host)) == complained
 
 
 def test_echo_of_a_long_line(standing):

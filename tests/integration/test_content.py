@@ -8,7 +8,7 @@ import pytest
 from rig.agent import run_once
 from rig.engine import Engine
 from rig.guest import MAC, dpkg_status, replace
-from rig.pace import scaled
+from rig.pace import complaints, scaled
 
 REPORTS = ["applications", "containers", "disks-usage", "fqdn", "host-name", "network-interfaces", "number-of-cpus",
            "os-info", "os-version", "session-startup", "timezone"]
@@ -42,7 +42,7 @@ def test_e1_e2_the_first_heartbeats(party, guest):
     stat = second["memory-stat"]
     assert stat["mem_total"] == meminfo["MemTotal"] and stat["swap_total"] == meminfo["SwapTotal"]
     assert abs(int(first["free-ram"]) - meminfo["MemAvailable"] // 1024) < meminfo["MemTotal"] // 1024 // 4
-    assert not host.complaints
+    assert not complaints(host)
 
 
 def test_memory_stat_only_when_it_matters(party, guest):
@@ -243,16 +243,13 @@ def test_e20_every_message(party, guest):
     assert agent.terminate() == 0
     host.expect("session-shutdown", within=scaled(2))
     assert {e.name for e in host.messages()} >= {*REPORTS, "heartbeat", "active-user", "session-shutdown"}
-    assert not host.complaints
+    assert not complaints(host)
 
 
 @pytest.fixture(scope="module")
-def wire_and_collect():
+def wire_and_collect(lasting_party):
     """The reports of one agent on the wire, and how to collect them in the same place."""
-    from conftest import Party, new_directory
-    import shutil
-    directory = new_directory()
-    party = Party(directory)
+    party, directory = lasting_party, lasting_party.directory
     guest = party.guest()
     replace(guest.dpkg / "status", dpkg_status(cloud_init="24.1-1"))
     guest.ip("address add 192.0.2.17/24 dev eth0")
@@ -263,9 +260,7 @@ def wire_and_collect():
     host, _ = party.settled(guest=guest, config=config)
     host.send({"__name__": "set-number-of-cpus", "count": 1})
     host.expect("number-of-cpus", within=scaled(3))
-    yield host, lambda name: collect(name, guest, config)
-    party.close()
-    shutil.rmtree(directory)
+    return host, lambda name: collect(name, guest, config)
 
 
 @pytest.mark.parametrize("name", REPORTS)

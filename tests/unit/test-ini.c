@@ -60,7 +60,8 @@ static void test_files(void) {
                 const char *reason = NULL;
                 unsigned line = 0;
 
-                g_test_message("%s", cases[i].text);
+                g_autofree char *shown = g_strescape(cases[i].text, NULL); /* TAP is UTF-8 */
+                g_test_message("%s", shown);
                 g_assert_cmpint(ini_parse(exact ?: "", cases[i].n, on_entry, entries, &line, &reason), ==,
                                 cases[i].r);
                 g_assert_true((reason != NULL) == (cases[i].r == -EBADMSG));

@@ -39,7 +39,8 @@ static void test_types(void) {
                 int64_t n = 4711;
                 bool b = true;
 
-                g_test_message("%s", text);
+                g_autofree char *shown = g_strescape(text, NULL); /* TAP is UTF-8 */
+                g_test_message("%s", shown);
                 g_assert_cmpint(json_get_string(o, "m", &s), ==, cases[i].string);
                 g_assert_cmpint(json_get_bool(o, "m", &b), ==, cases[i].boolean);
                 g_assert_cmpint(json_get_integer(o, "m", &n), ==, cases[i].integer);
@@ -99,7 +100,8 @@ static void test_integers(void) {
                 g_autoptr(JsonNode) node = parse(text);
                 int64_t n = 4711;
 
-                g_test_message("%s", text);
+                g_autofree char *shown = g_strescape(text, NULL); /* TAP is UTF-8 */
+                g_test_message("%s", shown);
                 g_assert_cmpint(json_get_integer(json_node_as_object(node), "m", &n), ==, cases[i].found);
                 g_assert_cmpint(n, ==, cases[i].found == JSON_VALUE ? cases[i].n : 4711);
         }

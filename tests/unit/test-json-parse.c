@@ -73,7 +73,8 @@ static void test_accepted(void) {
                 g_autoptr(JsonNode) node = NULL;
                 g_autofree char *value = NULL;
 
-                g_test_message("%s", cases[i].text);
+                g_autofree char *shown = g_strescape(cases[i].text, NULL); /* TAP is UTF-8 */
+                g_test_message("%s", shown);
                 g_assert_cmpint(parse(cases[i].text, cases[i].n, &node), ==, 0);
                 value = to_text(node);
                 g_assert_cmpstr(value, ==, cases[i].value);
@@ -214,7 +215,8 @@ static void test_refused(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
                 JsonNode *node = (JsonNode *) 4711;
 
-                g_test_message("%s", cases[i].text);
+                g_autofree char *shown = g_strescape(cases[i].text, NULL); /* TAP is UTF-8 */
+                g_test_message("%s", shown);
                 g_assert_cmpint(parse(cases[i].text, cases[i].n, &node), ==, -EBADMSG);
                 g_assert_true(node == (JsonNode *) 4711);
         }
@@ -266,7 +268,8 @@ static void test_numbers(void) {
         for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
                 g_autoptr(JsonNode) node = NULL;
 
-                g_test_message("%s", cases[i].text);
+                g_autofree char *shown = g_strescape(cases[i].text, NULL); /* TAP is UTF-8 */
+                g_test_message("%s", shown);
                 g_assert_cmpint(parse(cases[i].text, strlen(cases[i].text), &node), ==, 0);
                 g_assert_true(json_node_get_value_type(node) ==
                               (cases[i].integer ? G_TYPE_INT64 : G_TYPE_DOUBLE));

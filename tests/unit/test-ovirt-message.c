@@ -52,7 +52,8 @@ static void test_lines(void) {
                 _cleanup_(ovirt_message_freep) OvirtMessage *m = NULL;
                 g_autofree char *exact = g_memdup2(cases[i].line, cases[i].n);
 
-                g_test_message("%s", cases[i].line);
+                g_autofree char *shown = g_strescape(cases[i].line, NULL); /* TAP is UTF-8 */
+                g_test_message("%s", shown);
                 g_assert_cmpint(ovirt_message_parse(exact ?: "", cases[i].n, &m), ==, cases[i].r);
                 if (cases[i].r < 0) {
                         g_assert_null(m);
