@@ -41,11 +41,15 @@ static int collect_applications(const Config *config, int root_fd, unsigned flag
         g_autoptr(GPtrArray) packages = NULL;
         int r;
 
-        if (!(flags & OVIRT_COLLECT_MAY_BLOCK))
+        if (flags & OVIRT_COLLECT_FALLBACK)
+                packages = g_ptr_array_new();
+        else if (!(flags & OVIRT_COLLECT_MAY_BLOCK))
                 return -EWOULDBLOCK;
-        r = guest_packages_read(root_fd, VECTOR(config->applications_list), &packages);
-        if (r < 0)
-                return r;
+        else {
+                r = guest_packages_read(root_fd, VECTOR(config->applications_list), &packages);
+                if (r < 0)
+                        return r;
+        }
         *ret = ovirt_encode_applications(packages);
         return 0;
 }
@@ -87,7 +91,7 @@ static int collect_fqdn(const Config *config, int root_fd, unsigned flags, char 
         if (r < 0)
                 return r;
         r = guest_fqdn_from_files(root_fd, name, &fqdn);
-        if (r < 0 && !(flags & OVIRT_COLLECT_WITHOUT_NAMES)) {
+        if (r < 0 && !(flags & OVIRT_COLLECT_FALLBACK)) {
                 if (!(flags & OVIRT_COLLECT_MAY_BLOCK))
                         return -EWOULDBLOCK;
                 r = guest_fqdn_resolve(name, &fqdn);

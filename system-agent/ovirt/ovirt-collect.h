@@ -30,8 +30,8 @@ typedef enum OvirtCollectFlags {
         OVIRT_COLLECT_MAY_BLOCK = 1 << 0,
         /* Leave out file systems whose server may be dead. */
         OVIRT_COLLECT_LOCAL_ONLY = 1 << 1,
-        /* Do without a name service that does not answer. */
-        OVIRT_COLLECT_WITHOUT_NAMES = 1 << 2,
+        /* What can be told although the guest does not: the name without a domain, our own package. */
+        OVIRT_COLLECT_FALLBACK = 1 << 2,
 } OvirtCollectFlags;
 
 /* Makes the line of @report, of the system below @root_fd. -EWOULDBLOCK if it may take long and @flags does

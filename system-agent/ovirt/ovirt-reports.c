@@ -210,14 +210,14 @@ static void on_job_done(int error, const char *output, size_t n, void *userdata)
                 start_job(report);
                 return;
         }
-        if (error < 0 && report->id == OVIRT_FQDN && !report->line) {
+        take_line(report, error, error == 0 ? g_strndup(output, n) : NULL);
+        if (error < 0 && !report->line) {
                 char *line = NULL;
 
-                error = ovirt_collect(OVIRT_FQDN, r->context.config, r->root_fd, OVIRT_COLLECT_WITHOUT_NAMES,
-                                      &line);
-                take_line(report, error, line);
-        } else
-                take_line(report, error, error == 0 ? g_strndup(output, n) : NULL);
+                if (ovirt_collect(report->id, r->context.config, r->root_fd, OVIRT_COLLECT_FALLBACK,
+                                  &line) >= 0)
+                        take_line(report, 0, line);
+        }
         proceed(r);
         if (report->outdated) {
                 want(report, false);
@@ -357,13 +357,15 @@ static void proceed_set(OvirtReports *r) {
                 Report *report = &r->reports[*r->set];
                 bool skip = !is_due(report);
 
-                if (!skip && !bring(report)) {
-                        if (!r->out_of_patience)
-                                return;
-                        skip = true; /* still wanted: follows */
-                }
-                if (!skip)
+                if (!skip && !bring(report) && !r->out_of_patience)
+                        return;
+                if (!skip) {
+                        bool late = !report->fresh;
+
+                        /* What is late follows; until then an older line is better than none. */
                         send_line(report);
+                        report->wanted = report->wanted || late;
+                }
                 r->set++;
                 if (*r->set == _OVIRT_REPORT_MAX) {
                         end_set(r);
