@@ -14,13 +14,24 @@ from .pace import until
 SOURCES = Path(__file__).resolve().parents[3]
 POLICY = SOURCES / "dbus-interfaces/org.ovirt.GuestAgent1.conf"
 INTERFACE_FILE = SOURCES / "dbus-interfaces/org.ovirt.GuestAgent1.xml"
+SESSION_FILE = SOURCES / "dbus-interfaces/org.ovirt.GuestAgent1.Session.xml"
 NAME = "org.ovirt.GuestAgent1"
 PATH = "/org/ovirt/GuestAgent1"
 MANAGER = "org.ovirt.GuestAgent1.Manager"
+SESSION = "org.ovirt.GuestAgent1.Session"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 LOGIN1 = "org.freedesktop.login1"
 LOGIN1_PATH = "/org/freedesktop/login1"
 _MOCK = "org.freedesktop.DBus.Mock"
+# What the login manager's methods do, for dbusmock.
+_LOCKS = f"""objects["{LOGIN1_PATH}/session/" + args[0]].UpdateProperties(
+    "{LOGIN1}.Session", {{"LockedHint": dbus.Boolean(True)}})"""
+_ENDS = f"""path = "{LOGIN1_PATH}/session/" + args[0]
+self.RemoveObject(path)
+self.EmitSignal("{LOGIN1}.Manager", "SessionRemoved", "so", [args[0], dbus.ObjectPath(path)])"""
+_REFUSES = "raise dbus.exceptions.DBusException('not today', name='org.freedesktop.DBus.Error.AccessDenied')"
+_NO_SESSION = "raise dbus.exceptions.DBusException('none', name='org.freedesktop.login1.NoSessionForPID')"
+_LOCKING = {"locks": _LOCKS, "ignores": "", "refuses": _REFUSES}
 
 # What a system bus has in common everywhere: nobody owns or calls anything unless a policy file lets them.
 _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -95,7 +106,15 @@ class Bus:
         """A client that ends with the bus."""
         self._clients.append(subprocess.Popen(command, env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address}))
 
-    def connect(self):
+    def connect(self, uid=0):
+        """A connection by that user."""
+        os.seteuid(uid)
+        try:
+            return self._connect()
+        finally:
+            os.seteuid(0)
+
+    def _connect(self):
         flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
         connection = Gio.DBusConnection.new_for_address_sync(self.address, flags, None, None)
         connection.set_exit_on_close(False)
@@ -124,8 +143,8 @@ class Client:
         return self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
                          GLib.Variant("(s)", (name,)))[0]
 
-    def manager(self, method):
-        return self.call(NAME, PATH, MANAGER, method)
+    def manager(self, method, arguments=None):
+        return self.call(NAME, PATH, MANAGER, method, arguments)
 
     def get(self, name):
         return self.call(NAME, PATH, PROPERTIES, "Get", GLib.Variant("(ss)", (MANAGER, name)))[0]
@@ -154,7 +173,29 @@ class LoginManager:
         bus.run("/usr/bin/python3", "-m", "dbusmock", "--system", "--template", "logind")
         self._client = bus.connect()
         until(lambda: self._client.has_owner(LOGIN1), what="the login manager")
-        self._add("/seat/seat0", "Seat", {"ActiveSession": GLib.Variant("(so)", ("", "/"))})
+        for seat in "seat0", "seat1":
+            self._add(f"/seat/{seat}", "Seat", {"ActiveSession": GLib.Variant("(so)", ("", "/"))})
+        self._carry_out("TerminateSession", "s", "", _ENDS)
+        self._carry_out("GetSessionByPID", "u", "o", _NO_SESSION)
+        self._carry_out("SetWallMessage", "sb", "", "")
+        self._carry_out("ScheduleShutdown", "st", "", "")
+        self.locking("locks")
+
+    def _carry_out(self, method, arguments, answer, code):
+        self._mock("", "AddMethod", "(sssss)", f"{LOGIN1}.Manager", method, arguments, answer, code)
+
+    def locking(self, how):
+        """What comes of LockSession: "locks", "ignores" or "refuses"."""
+        self._carry_out("LockSession", "s", "", _LOCKING[how])
+
+    def process_is_part_of(self, session):
+        """Of every process."""
+        self._carry_out("GetSessionByPID", "u", "o", f'ret = "{LOGIN1_PATH}/session/{session}"')
+
+    def calls(self, *methods):
+        """What it was asked to do so far, with these methods: (method, argument...)."""
+        calls = self._client.call(LOGIN1, LOGIN1_PATH, _MOCK, "GetCalls")[0]
+        return [(name, *arguments) for _, name, arguments in calls if name in methods]
 
     def _mock(self, path, method, signature, *arguments):
         return self._client.call(LOGIN1, LOGIN1_PATH + path, _MOCK, method, GLib.Variant(signature, arguments))
@@ -166,13 +207,16 @@ class LoginManager:
         arguments = [GLib.Variant("s", session), GLib.Variant("o", f"{LOGIN1_PATH}/session/{session}")]
         self._mock("", "EmitSignal", "(sssav)", f"{LOGIN1}.Manager", name, "so", arguments)
 
-    def add(self, session, user, seat="seat0", kind="user", state="online", remote=False):
+    def add(self, session, user, seat="seat0", kind="user", state="online", remote=False, uid=1000, type_="wayland",
+            locked=False):
         self._add(f"/session/{session}", "Session", {
             "Id": GLib.Variant("s", session),
-            "User": GLib.Variant("(uo)", (1000, f"{LOGIN1_PATH}/user/1000")),
+            "User": GLib.Variant("(uo)", (uid, f"{LOGIN1_PATH}/user/{uid}")),
             "Name": GLib.Variant("s", user),
             "Seat": GLib.Variant("(so)", (seat, f"{LOGIN1_PATH}/seat/{seat}" if seat else "/")),
             "Class": GLib.Variant("s", kind),
+            "Type": GLib.Variant("s", type_),
+            "LockedHint": GLib.Variant("b", locked),
             "State": GLib.Variant("s", state),
             "Remote": GLib.Variant("b", remote)})
         self._signal("SessionNew", session)
@@ -185,10 +229,10 @@ class LoginManager:
         self._mock("", "RemoveObject", "(s)", f"{LOGIN1_PATH}/session/{session}")
         self._signal("SessionRemoved", session)
 
-    def activate(self, session):
+    def activate(self, session, seat="seat0"):
         """Whose session the seat shows; "" for none."""
         value = (session, f"{LOGIN1_PATH}/session/{session}" if session else "/")
-        self._client.call(LOGIN1, f"{LOGIN1_PATH}/seat/seat0", PROPERTIES, "Set", GLib.Variant(
+        self._client.call(LOGIN1, f"{LOGIN1_PATH}/seat/{seat}", PROPERTIES, "Set", GLib.Variant(
             "(ssv)", (f"{LOGIN1}.Seat", "ActiveSession", GLib.Variant("(so)", value))))
 
     def answer_wrongly(self):
@@ -196,10 +240,11 @@ class LoginManager:
         self._mock("", "AddMethod", "(sssss)", f"{LOGIN1}.Manager", "ListSessions", "", "as", "ret = ['x']")
 
 
-def structure(xml):
-    """What an interface description says, without prose, order and sd-bus's own annotations: a set of tuples."""
+def structure(xml, name=MANAGER):
+    """What the description of an interface says, without prose, order and sd-bus's own annotations: a set of
+    tuples."""
     node = ElementTree.fromstring(xml)
-    interface = next(i for i in node.iter("interface") if i.get("name") == MANAGER)
+    interface = next(i for i in node.iter("interface") if i.get("name") == name)
     found = set()
     for member in interface:
         arguments = tuple((a.get("type"), a.get("direction", "in")) for a in member.findall("arg"))
