@@ -111,6 +111,7 @@ struct OvirtReports {
 
         const OvirtReport *set; /* what is left of the set being sent, or NULL */
         bool set_again;         /* another one was asked for meanwhile */
+        unsigned set_version;   /* that it began with: a new one is for the next set */
         bool out_of_patience;
         sd_event_source *set_source, *patience_source;
 
@@ -327,6 +328,7 @@ static void begin_set(OvirtReports *r, const OvirtReport *set) {
         end_set(r);
         r->set = set;
         r->set_again = false;
+        r->set_version = r->version;
         r->out_of_patience = false;
         for (const OvirtReport *id = set; *id != _OVIRT_REPORT_MAX; id++) {
                 Report *report = &r->reports[*id];
@@ -355,7 +357,7 @@ static void begin_set(OvirtReports *r, const OvirtReport *set) {
 static void proceed_set(OvirtReports *r) {
         while (r->set && may_send(r)) {
                 Report *report = &r->reports[*r->set];
-                bool skip = !is_due(report);
+                bool skip = !is_due(report) || r->set_version < types[*r->set].min_version;
 
                 if (!skip && !bring(report) && !r->out_of_patience)
                         return;
