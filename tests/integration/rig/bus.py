@@ -188,6 +188,9 @@ class LoginManager:
         """What comes of LockSession: "locks", "ignores" or "refuses"."""
         self._carry_out("LockSession", "s", "", _LOCKING[how])
 
+    def refuse(self, method):
+        self._carry_out(method, "b", "", _REFUSES)
+
     def process_is_part_of(self, session):
         """Of every process."""
         self._carry_out("GetSessionByPID", "u", "o", f'ret = "{LOGIN1_PATH}/session/{session}"')
@@ -207,7 +210,7 @@ class LoginManager:
         arguments = [GLib.Variant("s", session), GLib.Variant("o", f"{LOGIN1_PATH}/session/{session}")]
         self._mock("", "EmitSignal", "(sssav)", f"{LOGIN1}.Manager", name, "so", arguments)
 
-    def add(self, session, user, seat="seat0", kind="user", state="online", remote=False, uid=1000, type_="wayland",
+    def add(self, session, user, seat="seat0", kind="user", state="online", remote=False, uid=65534, type_="wayland",
             locked=False):
         self._add(f"/session/{session}", "Session", {
             "Id": GLib.Variant("s", session),

@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agents of the sessions at the door, each an ordinary user's: who is let in, as what, and for how long."""
+
+import pwd
+import threading
+import time
+
+import pytest
+from gi.repository import Gio, GLib
+from rig.agent import PORT
+from rig.bus import LOGIN1_PATH, MANAGER, NAME, PATH, PROPERTIES, SESSION, SESSION_FILE, LoginManager, structure
+from rig.caller import AGENT_INTERFACE, AGENT_PATH, USER, Caller, error_of
+from rig.pace import scaled, until
+
+DENIED = "org.freedesktop.DBus.Error.AccessDenied"
+INVALID = "org.freedesktop.DBus.Error.InvalidArgs"
+MANAGER_OF_OBJECTS = "org.freedesktop.DBus.ObjectManager"
+MINE = PATH + "/session/_31"
+OTHER = 1    # another user; the bus wants to know each
+USERS = sorted(u.pw_uid for u in pwd.getpwall() if u.pw_uid not in (0, USER))
+
+
+def refusal(name):
+    return f"{NAME}.Error.{name}"
+
+
+class Door:
+    """An agent on the bus with some sessions, and those who knock."""
+
+    def __init__(self, party, bus, host=False):
+        self.party, self.bus = party, bus
+        self.logins = LoginManager(bus)
+        self.logins.add("1", "alice")
+        self.logins.add("2", "alice")
+        self.logins.add("3", "bob", uid=OTHER, seat="", remote=True)
+        self.logins.add("m", "alice", kind="manager", seat="")
+        self.logins.add("c", "alice", state="closing")
+        self.logins.activate("1")
+        if host:
+            self.host, self.agent = party.settled(guest=party.guest(), bus=bus)
+        else:
+            self.agent = party.agent("--port", f"{PORT}={party.directory}/none", bus=bus)
+        self.root = bus.connect()
+        until(lambda: self.root.has_owner(NAME), what="the agent's name")
+        until(lambda: MINE in self.objects(), what="the sessions")
+
+    def caller(self, uid=USER, **options):
+        return self.party.keep(Caller(self.bus, uid, **options))
+
+    def objects(self):
+        return self.root.call(NAME, PATH, MANAGER_OF_OBJECTS, "GetManagedObjects")[0]
+
+    def get(self, name, path=MINE):
+        return self.root.call(NAME, path, PROPERTIES, "Get", GLib.Variant("(ss)", (SESSION, name)))[0]
+
+
+@pytest.fixture
+def door(party):
+    return Door(party, party.bus())
+
+
+class Watch:
+    """The signals of the agent's, from here on: (interface, signal, arguments)."""
+
+    def __init__(self, bus):
+        self._connection = bus.connect().connection
+        self.seen = []
+        self._connection.signal_subscribe(NAME, None, None, None, None, Gio.DBusSignalFlags.NONE, self._on_signal)
+        # What was subscribed to is in force once the bus has answered something else.
+        self._connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId",
+                                   None, None, Gio.DBusCallFlags.NONE, 5000, None)
+
+    def _on_signal(self, _connection, _sender, path, interface, signal, arguments):
+        self.seen.append((path, interface, signal, arguments.unpack()))
+
+    def wait(self, condition, within=2):
+        """The first signal that fits."""
+        def look():
+            while GLib.MainContext.default().iteration(False):
+                pass
+            return next((s for s in self.seen if condition(*s)), None)
+        return until(look, within, "a signal")
+
+    def changed(self, name, value, path=MINE):
+        self.wait(lambda p, _i, signal, a: p == path and signal == "PropertiesChanged" and a[0] == SESSION
+                  and a[1].get(name) == value)
+
+
+# --- let in, and out
+
+
+def test_register_report_unregister(door):
+    agent, watch = door.caller(), Watch(door.bus)
+    assert door.get("Agent") == "" and door.get("Offer") == {} and door.get("LockedDesktop") == "unknown"
+    assert agent.register("1", version="2.0.0", desktop="GNOME", lock=True, logout=False,
+                          unknown=GLib.Variant("ai", [1])) == MINE
+    watch.changed("Agent", agent.name)
+    assert door.get("Offer") == {"version": "2.0.0", "desktop": "GNOME", "lock": True, "logout": False}
+
+    agent.report(locked=True, mood=GLib.Variant("d", 1.5))
+    watch.changed("LockedDesktop", "yes")
+    watch.changed("Locked", True)
+    agent.report(locked=False)
+    watch.changed("LockedDesktop", "no")
+    agent.report()
+    assert door.get("LockedDesktop") == "no" and door.get("Locked") is False
+
+    agent.unregister()
+    watch.changed("Agent", "")
+    assert door.get("LockedDesktop") == "unknown" and door.get("Offer") == {}
+    assert error_of(agent.unregister) == error_of(agent.report, locked=True) == refusal("NotRegistered")
+    assert agent.register("1") == MINE
+    assert door.get("Offer") == {"lock": False, "logout": False}
+
+
+@pytest.mark.parametrize("session, error", [
+    ("9", "NoSuchSession"), ("", "NoSuchSession"), ("../1", "NoSuchSession"), ("c", "NoSuchSession"),
+    ("\u202e\n", "NoSuchSession"), ("3", "NotYourSession"), ("m", "NotYourSession")],
+    ids=["unknown", "empty", "path", "closing", "strange", "anothers", "manager"])
+def test_refused(door, session, error):
+    agent = door.caller()
+    assert error_of(agent.register, session) == refusal(error)
+    assert all(not o[SESSION]["Agent"] for p, o in door.objects().items() if SESSION in o)
+    assert agent.register("1") == MINE    # a refusal is no verdict
+    assert len(door.agent.log("Refusing user .*: there is no|Refusing user .*: the session is")) == 1
+    assert "\u202e" not in "".join(door.agent.log())
+
+
+def test_root_is_not_everybody(door):
+    """The session of a user is that user's, for root as well."""
+    assert error_of(door.caller(0).register, "1") == refusal("NotYourSession")
+
+
+def test_already_registered(door):
+    first, second = door.caller(), door.caller()
+    first.register("1", desktop="first")
+    for _ in range(3):
+        assert error_of(second.register, "1", desktop="second") == refusal("AlreadyRegistered")
+    assert error_of(first.register, "2") == refusal("AlreadyRegistered")
+    assert error_of(second.report, locked=True) == refusal("NotRegistered")
+    assert error_of(second.unregister) == refusal("NotRegistered")
+    assert door.get("Agent") == first.name and door.get("Offer")["desktop"] == "first"
+    assert door.get("LockedDesktop") == "unknown"
+
+
+def test_a_process_of_another_session(door):
+    """What the login manager says of the process counts; of most it says nothing."""
+    agent = door.caller()
+    door.logins.process_is_part_of("2")
+    assert error_of(agent.register, "1") == refusal("NotYourSession")
+    assert agent.register("2") == PATH + "/session/_32"
+
+
+def test_gone_at_once(door):
+    """Whoever leaves the bus makes room."""
+    first, second, watch = door.caller(), door.caller(), Watch(door.bus)
+    first.register("1")
+    first.report(locked=True)
+    watch.changed("Locked", True)
+    first.close()
+    watch.changed("Locked", False)
+    watch.changed("Agent", "")
+    assert second.register("1") == MINE
+
+
+def test_gone_in_the_middle(door):
+    """Before it could be answered; whatever was asked on its behalf comes to nothing."""
+    for _ in range(10):
+        agent = door.caller()
+        agent.begin_register("1")
+        agent.close()
+    until(lambda: not door.get("Agent"), what="nobody to be left")
+    assert door.caller().register("1") == MINE
+    assert len(door.objects()) >= 5
+
+
+def test_the_session_ends(door):
+    """An agent goes with its session, though it stays on the bus, and may have the next."""
+    agent, watch = door.caller(), Watch(door.bus)
+    agent.register("1")
+    door.logins.remove("1")
+    watch.wait(lambda p, _i, signal, a: signal == "InterfacesRemoved" and a[0] == MINE)
+    assert error_of(agent.report, locked=True) == refusal("NotRegistered")
+    assert agent.register("2") == PATH + "/session/_32"
+
+
+# --- bounds
+
+
+def test_four_of_one_user(door):
+    for i in range(5):
+        door.logins.add(f"x{i}", "alice")
+    agents = [door.caller() for _ in range(5)]
+    for i, agent in enumerate(agents[:4]):
+        agent.register(f"x{i}")
+    assert error_of(agents[4].register, "x4") == refusal("TooMany")
+    assert door.caller(OTHER).register("3")
+    agents[0].unregister()
+    assert agents[4].register("x4")
+
+
+def test_sixty_four_in_total(door):
+    if len(USERS) < 17:
+        pytest.skip("this machine has not 17 users")
+    for n in range(65):
+        door.logins.add(f"x{n}", "user", uid=USERS[n // 4], seat="", remote=True)
+    agents = [door.caller(USERS[n // 4]) for n in range(65)]
+    for n, agent in enumerate(agents[:64]):
+        agent.register(f"x{n}")
+    assert error_of(agents[64].register, "x64") == refusal("TooMany")
+    agents[0].close()
+    until(lambda: not door.get("Agent", PATH + "/session/x0"), what="room")
+    assert agents[64].register("x64")
+    assert sum(bool(o[SESSION]["Agent"]) for o in door.objects().values() if SESSION in o) == 64
+
+
+def test_rate_limit(door):
+    """Of each caller, not of its user; and it passes."""
+    eager, other = door.caller(), door.caller()
+    errors = [error_of(eager.register, "9") for _ in range(25)]
+    assert errors[:20] == [refusal("NoSuchSession")] * 20
+    assert errors[-1] == refusal("RateLimited")
+    assert other.register("2")
+    until(lambda: error_of(eager.register, "1") is None, 3, "a second chance")
+    errors = [error_of(eager.report, locked=bool(i % 2)) for i in range(25)]
+    assert errors[-1] == refusal("RateLimited") and set(errors) <= {None, refusal("RateLimited")}
+    assert len(door.agent.log("Refusing user")) <= 6
+
+
+REGISTER, REPORT = "(sa{sv})", "(a{sv})"
+WRONG = [
+    ("lock-text", "Register", REGISTER, ("1", {"lock": GLib.Variant("s", "true")})),
+    ("lock-number", "Register", REGISTER, ("1", {"lock": GLib.Variant("u", 1)})),
+    ("version-number", "Register", REGISTER, ("1", {"version": GLib.Variant("d", 2.0)})),
+    ("desktop-array", "Register", REGISTER, ("1", {"desktop": GLib.Variant("as", ["x"])})),
+    ("desktop-variant", "Register", REGISTER, ("1", {"desktop": GLib.Variant("v", GLib.Variant("s", "x"))})),
+    ("behind-a-good-one", "Register", REGISTER, ("1", {"version": GLib.Variant("s", "2"),
+                                                       "logout": GLib.Variant("(b)", (True,))})),
+    ("no-offer", "Register", "(s)", ("1",)),
+    ("another-signature", "Register", "(ua{sv})", (1, {})),
+    ("locked-text", "Report", REPORT, ({"locked": GLib.Variant("s", "yes")},)),
+    ("locked-dictionary", "Report", REPORT, ({"locked": GLib.Variant("a{sv}", {})},)),
+    ("locked-number", "Report", REPORT, ({"locked": GLib.Variant("y", 1)},)),
+    ("report-another-signature", "Report", "(b)", (True,)),
+]
+
+
+@pytest.mark.parametrize("method, signature, arguments", [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
+def test_wrong_types(door, method, signature, arguments):
+    """Nothing is taken."""
+    agent = door.caller()
+    if method == "Report":
+        agent.register("1")
+    error = error_of(agent.call, NAME, PATH, MANAGER, method, GLib.Variant(signature, arguments))
+    assert error == INVALID
+    assert door.get("LockedDesktop") == "unknown"
+    if method == "Register":
+        assert door.get("Agent") == ""
+        assert agent.register("1") == MINE
+
+
+def test_huge_strings(door):
+    """Cut, and not kept."""
+    agent = door.caller()
+    agent.register("1", desktop="x" * 1_000_000, version="x" + "ž" * 100_000)
+    offer = door.get("Offer")
+    assert offer["desktop"] == "x" * 64 and offer["version"] == "x" + "ž" * 31
+    agent.report(**{f"k{i}": "x" * 1000 for i in range(1000)}, locked=True)
+    assert door.get("LockedDesktop") == "yes"
+    assert error_of(door.caller().register, "9" * 1_000_000) == refusal("NoSuchSession")
+    assert all(len(line) < 1000 for line in door.agent.log(level=""))
+
+
+def test_a_flood(party):
+    """Of 1,000 calls of one, while others register and the host hears heartbeats in time."""
+    door = Door(party, party.bus(), host=True)
+    flooder, agent = door.caller(OTHER), door.caller()
+    door.host.collect(scaled(1.5))
+    mark = len(door.host.events)
+    stop = threading.Event()
+
+    def flood():
+        while not stop.is_set():
+            for _ in range(100):
+                flooder.begin_register("1")
+    thread = threading.Thread(target=flood)
+    begin = time.monotonic()
+    for _ in range(1000):
+        flooder.begin_register("1")
+    thread.start()
+    try:
+        assert agent.register("1") == MINE
+        door.host.collect(4)
+    finally:
+        stop.set()
+        thread.join()
+    beats = [e.time for e in door.host.events[mark:] if e.kind == "message" and e.name == "heartbeat"]
+    assert len(beats) >= (time.monotonic() - begin) * 0.6
+    assert max(b - a for a, b in zip(beats, beats[1:])) < scaled(1.5)
+    assert door.get("Agent") == agent.name
+    assert len(door.agent.log("Refusing user")) <= 6
+    assert door.agent.memory_peak_kib() < 64 * 1024
+
+
+# --- what is to be seen
+
+
+def test_objects(door):
+    paths = {p for p, o in door.objects().items() if SESSION in o}
+    assert paths == {PATH + "/session/" + name for name in ("_31", "_32", "_33", "m", "c")}
+    mine = door.objects()[MINE][SESSION]
+    assert {k: v for k, v in mine.items() if k not in ("Offer", "LockedDesktop")} == {
+        "Id": "1", "User": "alice", "Uid": USER, "Seat": "seat0", "Class": "user", "Remote": False, "Type": "wayland",
+        "State": "online", "Active": True, "LockedHint": False, "Agent": "", "Locked": False}
+    tree = door.bus.as_nobody("tree", "--list", NAME)
+    assert set(tree.stdout.split()) >= paths, tree.stderr
+
+
+def test_introspection_is_the_xml(door):
+    xml = door.root.call(NAME, MINE, "org.freedesktop.DBus.Introspectable", "Introspect")[0]
+    assert structure(xml, SESSION) == structure(SESSION_FILE.read_text(), SESSION)
+
+
+def test_objects_come_and_go(door):
+    watch = Watch(door.bus)
+    door.logins.add("n1", "carol", uid=OTHER)
+    path = PATH + "/session/n1"
+    added = watch.wait(lambda p, _i, signal, a: p == PATH and signal == "InterfacesAdded" and a[0] == path)
+    assert added[3][1][SESSION]["User"] == "carol"
+    door.logins.change("n1", State="active", LockedHint=True)
+    watch.changed("State", "active", path)
+    watch.changed("LockedHint", True, path)
+    watch.changed("Locked", True, path)
+    door.logins.activate("n1")
+    watch.changed("Active", True, path)
+    watch.changed("Active", False, MINE)
+    door.logins.remove("n1")
+    removed = watch.wait(lambda p, _i, signal, a: p == PATH and signal == "InterfacesRemoved" and a[0] == path)
+    assert SESSION in removed[3][1]
+    assert path not in door.objects()
+    assert error_of(door.get, "Id", path) == "org.freedesktop.DBus.Error.UnknownObject"
+
+
+# --- what the policy file refuses
+
+
+def refused_by_the_bus(call, *arguments):
+    with pytest.raises(GLib.Error) as caught:
+        call(*arguments)
+    return Gio.DBusError.get_remote_error(caught.value) == DENIED and "Rejected send message" in str(caught.value)
+
+
+@pytest.mark.parametrize("path, interface, method, arguments", [
+    (MINE, SESSION, "Lock", None), (PATH, MANAGER, "Refresh", None),
+    (MINE, PROPERTIES, "Set", GLib.Variant("(ssv)", (SESSION, "Locked", GLib.Variant("b", True))))],
+    ids=["Lock", "Refresh", "Set"])
+def test_users_may_not(door, path, interface, method, arguments):
+    assert refused_by_the_bus(door.caller().call, NAME, path, interface, method, arguments)
+    assert door.logins.calls("LockSession") == []
+
+
+def test_only_the_agent_asks_agents(door):
+    """Another user's, and one's own: through the bus only root may. A look-alike name is not to be had either."""
+    agent, stranger = door.caller(), door.caller(OTHER)
+    agent.register("1", lock=True)
+    for caller in stranger, door.caller():
+        for method in "Lock", "Logout":
+            assert refused_by_the_bus(caller.call, agent.name, AGENT_PATH, AGENT_INTERFACE, method)
+    assert agent.asked() == []
+    assert error_of(stranger.call, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                    "RequestName", GLib.Variant("(su)", (NAME, 7))) == DENIED
+    door.root.call(agent.name, AGENT_PATH, AGENT_INTERFACE, "Lock")
+    assert agent.asked() == ["Lock"]
+
+
+def test_signals_of_a_stranger_are_not_the_login_managers(door):
+    """Whoever is not the login manager can say what he likes."""
+    stranger = door.bus.connect(USER).connection
+    for signal in "SessionRemoved", "SessionNew":
+        stranger.emit_signal(None, LOGIN1_PATH, "org.freedesktop.login1.Manager", signal,
+                             GLib.Variant("(so)", ("1", f"{LOGIN1_PATH}/session/1")))
+    stranger.flush_sync()
+    assert door.caller().register("1") == MINE
