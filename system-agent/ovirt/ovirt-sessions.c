@@ -43,7 +43,6 @@ static void send(OvirtSessions *s, const char *event) {
 
         if (port_write(s->context.port, line, strlen(line)) >= 0)
                 log_debug("Sending %s", event);
-        port_flush(s->context.port);
 }
 
 void ovirt_sessions_tell(OvirtSessions *s) {
@@ -76,6 +75,8 @@ void ovirt_sessions_tell(OvirtSessions *s) {
                 send(s, locked ? "session-lock" : "session-unlock");
         }
 
+        port_flush(s->context.port);
+
         s->told = true;
         g_free(s->user);
         s->user = g_strdup(user);
@@ -84,4 +85,5 @@ void ovirt_sessions_tell(OvirtSessions *s) {
 
 void ovirt_sessions_tell_locked(OvirtSessions *s, bool locked) {
         send(s, locked ? "session-lock" : "session-logoff");
+        port_flush(s->context.port);
 }
