@@ -37,6 +37,7 @@ struct OvirtProtocol {
         sd_event_source *beat_source;
         LineBuffer *lines;
         unsigned version; /* agreed on; 0 at every start */
+        bool lock_wanted; /* as soon as it is known who is there */
         int root_fd;
         RateLimit bad_line_limit, command_limit;
 };
@@ -82,6 +83,10 @@ void ovirt_protocol_send_cpus(OvirtProtocol *p) {
 }
 
 void ovirt_protocol_lock_screen(OvirtProtocol *p) {
+        /* "Nobody" is no answer yet; the host would take it for one and go on. */
+        p->lock_wanted = !logind_is_known(p->context.services->logind);
+        if (p->lock_wanted)
+                return;
         switch (session_control_lock_seat(p->context.services->control)) {
         case SESSION_LOCK_NOBODY:
                 ovirt_sessions_tell_locked(p->sessions, false);
@@ -267,8 +272,11 @@ static void protocol_guest_changed(void *self, unsigned changes) {
         OvirtProtocol *p = self;
 
         ovirt_reports_guest_changed(p->reports, changes);
-        if (changes & GUEST_CHANGE_USER)
-                ovirt_sessions_tell(p->sessions);
+        if (!(changes & GUEST_CHANGE_USER))
+                return;
+        if (p->lock_wanted)
+                ovirt_protocol_lock_screen(p);
+        ovirt_sessions_tell(p->sessions);
 }
 
 static void protocol_refresh(void *self) {
