@@ -131,13 +131,15 @@ static int read_variant(sd_bus_message *m, char type, void *ret) {
 }
 
 static int read_string(sd_bus_message *m, char **field) {
-        const char *s;
+        const char *s, *end;
         int r = read_variant(m, 's', &s);
 
         if (r < 0)
                 return r;
         g_free(*field);
-        *field = g_strndup(s, STRING_MAX);
+        /* Never within a character: it goes back to the bus. */
+        (void) g_utf8_validate_len(s, strnlen(s, STRING_MAX), &end);
+        *field = g_strndup(s, (gsize) (end - s));
         return 0;
 }
 
@@ -182,9 +184,12 @@ static void refuse(Registration *g, const char *error, const char *why) {
         DbusRegistration *d = g->face;
         unsigned suppressed;
 
-        if (rate_limit(&d->refused_limit, &suppressed))
+        if (rate_limit(&d->refused_limit, &suppressed)) {
+                _cleanup_free_ char *session = g_strescape(g->session, NULL);
+
                 log_info("Refusing user %u as the agent of session \"%.64s\": %s (%u more before)", g->uid,
-                         g->session, why, suppressed);
+                         session, why, suppressed);
+        }
         (void) sd_bus_reply_method_errorf(g->message, error, "%s", why);
         g_hash_table_remove(d->registrations, g->sender);
 }
