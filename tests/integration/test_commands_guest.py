@@ -119,15 +119,6 @@ def test_b17_again(seat):
     assert not any("first" in line or "second" in line for line in seat.agent.log(level=""))
 
 
-def test_without_a_login_manager(party):
-    """Said, not done some other way."""
-    host, agent = party.settled(guest=party.guest())
-    for name in "shutdown", "hibernate":
-        host.send({"__name__": name})
-        agent.wait_log(f'"{name}": the login manager cannot be reached')
-    fence(host)
-
-
 # --- hibernate
 
 HIBERNATES = [
