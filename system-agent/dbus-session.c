@@ -52,11 +52,9 @@ static int find(sd_bus *bus, const char *path, const char *interface, void *user
 static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error) {
         const DbusSession *d = userdata;
         g_autoptr(GPtrArray) all = session_registry_list(d->registry);
-        /* sd-bus frees it with the C library's free(). */
-        char **paths = calloc(all->len + 1, sizeof(char *));
+        /* sd-bus frees it with the C library's free(): GLib's allocator is the same since 2.46. */
+        char **paths = g_new0(char *, all->len + 1);
 
-        if (!paths)
-                return -ENOMEM;
         for (guint i = 0; i < all->len; i++)
                 (void) sd_bus_path_encode(OVIRT_GUEST_AGENT_SESSION_PATH,
                                           ((const Session *) all->pdata[i])->id, &paths[i]);

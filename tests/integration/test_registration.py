@@ -116,7 +116,7 @@ def test_register_report_unregister(door):
 @pytest.mark.parametrize("session, error", [
     ("9", "NoSuchSession"), ("", "NoSuchSession"), ("../1", "NoSuchSession"), ("c", "NoSuchSession"),
     ("\u202e\n", "NoSuchSession"), ("3", "NotYourSession"), ("m", "NotYourSession")],
-    ids=["unknown", "empty", "path", "closing", "strange", "anothers", "manager"])
+    ids=["unknown", "empty", "path", "closing", "strange", "somebody_elses", "manager"])
 def test_refused(door, session, error):
     agent = door.caller()
     assert error_of(agent.register, session) == refusal(error)
