@@ -111,7 +111,7 @@ class LocalGuest:
                                                    "org.freedesktop.DBus", "NameHasOwner", "s", LOGIN1),
                     "the login manager")
         self._agent = self._start("agent", self._program, "--config",
-                                  TOP / "system-agent/data/ovirt-guest-agent.conf", "--port", f"{PORT}={self.port}")
+                                  Path(self._program).parent / "data/ovirt-guest-agent.conf", "--port", f"{PORT}={self.port}")
         self._state.write_text(f"{os.getpid()}\n{self.place}\n{self._bus}\n")
         return self
 
