@@ -151,6 +151,29 @@ def test_a_process_of_another_session(door):
     assert agent.register("2") == PATH + "/session/_32"
 
 
+def test_of_a_login_screen(door):
+    """Greeters lock, too."""
+    door.logins.add("g", "gdm", kind="greeter", uid=OTHER)
+    assert door.caller(OTHER).register("g", lock=True) == PATH + "/session/g"
+    assert error_of(door.caller().register, "g") == refusal("NotYourSession")
+
+
+def test_after_the_bus_came_back(door):
+    """Whoever was there registers again, and is not taken for one that is there still."""
+    old = door.caller()
+    old.register("1")
+    door.bus.stop()
+    door.bus.start()
+    LoginManager(door.bus).add("1", "alice")
+    root = door.bus.connect()
+    until(lambda: root.has_owner(NAME), 15, "the agent's name")
+    agent = door.caller()
+    until(lambda: error_of(agent.register, "1") in (None, refusal("AlreadyRegistered")), what="the session")
+    assert error_of(agent.register, "1") == refusal("AlreadyRegistered")
+    objects = root.call(NAME, PATH, MANAGER_OF_OBJECTS, "GetManagedObjects")[0]
+    assert objects[MINE][SESSION]["Agent"] == agent.name
+
+
 def test_gone_at_once(door):
     """Whoever leaves the bus makes room."""
     first, second, watch = door.caller(), door.caller(), Watch(door.bus)

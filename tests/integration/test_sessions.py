@@ -218,6 +218,16 @@ def test_a_session_agent_that_dies(seat, agent_of):
     seat.sees("session-unlock")
 
 
+def test_the_login_manager_is_restarted(seat):
+    """Nothing is told while it is away; then, what has changed meanwhile."""
+    seat.logins.stop()
+    seat.sees()
+    seat.logins.start()
+    seat.sees("session-logoff", "active-user None", within=2)
+    seat.logins.add(**ALICE, locked=True)
+    seat.sees("active-user alice", "session-logon", "session-lock")
+
+
 # --- lock-screen
 
 
@@ -336,6 +346,25 @@ def test_an_agent_of_another_session_is_not_asked(party, bus, agent_of):
     assert other.asked() == []
 
 
+def test_an_answer_that_comes_after_a_switch(seat, agent_of):
+    """It is about the session that was asked, and not about the one that is seen by then."""
+    seat.logins.locking("ignores")
+    alice = agent_of(seat, "1", how="never")
+    seat.send("lock-screen")
+    seat.waits(lambda: alice.asked(), 4, "the agent to be asked")
+    seat.logins.add(**BOB)
+    seat.logins.activate("2")
+    seat.sees("active-user bob", "session-unlock")
+    bob = agent_of(seat, "2")
+    alice.report(locked=True)
+    seat.sees()
+    seat.logins.activate("1")
+    seat.sees("active-user alice", "session-lock")
+    bob.report(locked=True)
+    seat.sees()
+    assert bob.asked() == []
+
+
 def test_lock_by_root_on_the_bus(seat):
     client = seat.bus.connect()
     client.call(NAME, path_of("1"), SESSION, "Lock")
@@ -374,6 +403,17 @@ def test_a_desktop_that_does_not_end(seat, agent_of, how):
     assert caller.asked() == ["Logout"]
     assert seat.logins.calls("TerminateSession") == [("TerminateSession", "1")]
     assert time.monotonic() - begin > 1
+
+
+def test_impatience_does_not_put_it_off(seat, agent_of):
+    """Whoever asks again and again waits no longer than who asks once, and the desktop is asked once."""
+    caller = agent_of(seat, "1", how="never")
+    begin = time.monotonic()
+    while not seat.told and time.monotonic() - begin < scaled(9):
+        seat.send("log-off")
+        seat.host.collect(1)
+    seat.sees("session-logoff", "active-user None")
+    assert caller.asked() == ["Logout"]
 
 
 def test_an_agent_without_logout(seat, agent_of):

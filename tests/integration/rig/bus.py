@@ -104,7 +104,9 @@ class Bus:
 
     def run(self, *command):
         """A client that ends with the bus."""
-        self._clients.append(subprocess.Popen(command, env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address}))
+        client = subprocess.Popen(command, env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address})
+        self._clients.append(client)
+        return client
 
     def connect(self, uid=0):
         """A connection by that user."""
@@ -170,8 +172,18 @@ class LoginManager:
     """dbusmock's login manager, with sessions added, changed and removed as they are by the real one."""
 
     def __init__(self, bus):
-        bus.run("/usr/bin/python3", "-m", "dbusmock", "--system", "--template", "logind")
+        self._bus = bus
         self._client = bus.connect()
+        self.start()
+
+    def stop(self):
+        """What it knew is forgotten with it."""
+        self._process.terminate()
+        self._process.wait()
+        until(lambda: not self._client.has_owner(LOGIN1), what="the login manager to end")
+
+    def start(self):
+        self._process = self._bus.run("/usr/bin/python3", "-m", "dbusmock", "--system", "--template", "logind")
         until(lambda: self._client.has_owner(LOGIN1), what="the login manager")
         for seat in "seat0", "seat1":
             self._add(f"/seat/{seat}", "Seat", {"ActiveSession": GLib.Variant("(so)", ("", "/"))})

@@ -43,9 +43,10 @@ class Seat:
         deadline = time.monotonic() + scaled(within)
         while len(self.told) < len(expected) and time.monotonic() < deadline:
             self.host.process(deadline - time.monotonic())
-        assert self.told == list(expected)
+        assert self.told == list(expected), self.told
         self.host.collect(scaled(quiet))
-        assert self.told == list(expected)
+        assert self.told == list(expected), self.told
+        assert not self.host.complaints
         self.begin()
 
     def waits(self, condition, within=5, what="a condition"):
