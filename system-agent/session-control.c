@@ -158,9 +158,12 @@ SessionLock session_control_lock_seat(SessionControl *c) {
 
 int session_control_log_off(SessionControl *c) {
         const Session *s = session_registry_at_seat(c->registry);
+        const Attempt *a = s ? g_hash_table_lookup(c->attempts, s->id) : NULL;
 
         if (!s)
                 return -ENOENT;
+        if (a && a->kind == LOGOUT_BY_AGENT)
+                return 0;
         if (session_agents_log_out(c->agents, s) >= 0)
                 (void) attempt_begin(c, s, LOGOUT_BY_AGENT, LOGOUT_USEC);
         else
