@@ -119,6 +119,7 @@ def test_the_old_file_loads_in_silence(directory):
     path.write_text(OLD_FILE)
     values, errors = effective(path)
     assert errors == []
+    assert values.pop("directory").endswith("/ovirt-guest-agent/hooks.d")
     assert values == {
         "heart_beat_rate": "1", "report_user_rate": "7", "report_num_cpu_rate": "61", "report_application_rate": "121",
         "report_disk_usage": "301", "applications_list": "kernel cloud-init vim", "ignored_fs": "rootfs tmpfs autofs",

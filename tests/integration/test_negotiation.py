@@ -17,6 +17,11 @@ def names_since(host, position):
     return [e.name for e in host.events[position:] if e.kind == "message" and e.name not in PERIODIC | {"echo"}]
 
 
+def answer(version):
+    """A set, and the state of the seat behind it: nobody is there."""
+    return [*refresh_set(version), "session-logoff"]
+
+
 def exchange(host, command, expected):
     """Sends a command, which must get just these messages in this order."""
     position = len(host.events)
@@ -35,7 +40,7 @@ def exchange(host, command, expected):
 
 def at(host, version):
     """Has the agent at a version, whatever it was at."""
-    position, expected = len(host.events), refresh_set(version)
+    position, expected = len(host.events), answer(version)
     for v in (0 if version else 3, version):
         host.send({"__name__": "api-version", "apiVersion": v})
     host.wait_until(lambda: names_since(host, position)[-len(expected):] == expected, scaled(3), f"version {version}")
@@ -73,10 +78,10 @@ VECTORS = [
 def test_version(standing, before, command, version_of_set, after):
     host, _ = standing
     at(host, before)
-    expected = [] if version_of_set is None else refresh_set(version_of_set)
+    expected = [] if version_of_set is None else answer(version_of_set)
     exchange(host, command, expected)
     # What it is at now shows in what a refresh gets.
-    exchange(host, {"__name__": "refresh", "apiVersion": 3}, refresh_set(after))
+    exchange(host, {"__name__": "refresh", "apiVersion": 3}, answer(after))
 
 
 def test_a1_to_a3_a_start(party):
