@@ -93,5 +93,8 @@ class Caller:
         """Leaves the bus, at once."""
         if not self._connection.is_closed():
             self._connection.close_sync()
-        self._loop.quit()
+        # In the loop: it may not have begun to run.
+        leave = GLib.Idle()
+        leave.set_callback(lambda *_: self._loop.quit())
+        leave.attach(self._loop.get_context())
         self._thread.join()
