@@ -209,5 +209,11 @@ def test_the_port_is_not_inherited(party):
     children = until(lambda: [p for p in agent.family() if p != agent.pid])
     port = os.ttyname(wire.slave)
     assert port in agent.descriptors()
+    looked_at = 0
     for child in children:
-        assert port not in agent.descriptors(child)
+        try:
+            assert port not in agent.descriptors(child)
+            looked_at += 1
+        except FileNotFoundError:
+            pass    # it has ended meanwhile
+    assert looked_at
