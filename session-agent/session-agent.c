@@ -115,10 +115,12 @@ static bool taken(SessionAgent *a, GObject *bus, GAsyncResult *result) {
 /* If we were not registered, that is as good. */
 static void on_unregistered(GObject *bus, GAsyncResult *result, gpointer userdata) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+        GVariant *answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
         SessionAgent *a = userdata;
 
-        if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        if (answer)
+                g_variant_unref(answer);
+        else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
                 return;
         a->unsure = false;
         g_clear_pointer(&a->telling, g_variant_unref);
