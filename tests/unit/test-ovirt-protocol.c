@@ -266,7 +266,8 @@ static void test_negotiation(void) {
 
         expect_names(b, STARTUP);
         for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
-                g_test_message("%s", steps[i].line);
+                g_autofree char *shown = g_strescape(steps[i].line, NULL); /* TAP is UTF-8 */
+                g_test_message("%s", shown);
                 send_line(b, steps[i].line);
                 expect_names(b, steps[i].names);
                 expect_nothing(b);
@@ -325,7 +326,8 @@ static void test_commands(void) {
 
         expect_names(b, STARTUP);
         for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
-                g_test_message("%s", steps[i].line);
+                g_autofree char *shown = g_strescape(steps[i].line, NULL); /* TAP is UTF-8 */
+                g_test_message("%s", shown);
                 send_line(b, steps[i].line);
                 if (!steps[i].names) {
                         expect_names(b, SET3);
