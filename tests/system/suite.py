@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bed import CACHE, BedError, image, product, rootfs
+from bed import BedError, image, product, rootfs
 
 HERE = Path(__file__).resolve().parent
 BUILD_PACKAGES = {"meson": "meson", "cc": "gcc", "pkg-config": "pkg-config"}
@@ -46,7 +46,7 @@ def main(kind, tools, usage, argv):
         print(usage)
         return 0
     begin = time.monotonic()
-    build = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else CACHE / "build"
+    build = Path(argv.pop(0)) if argv and not argv[0].startswith("-") else product.TOP / "build-system"
     try:
         if missing := missing_packages({**BUILD_PACKAGES, **tools}):
             install(missing)
