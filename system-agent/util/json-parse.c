@@ -176,6 +176,7 @@ static JsonNode *read_array(Reader *r) {
 
 static JsonNode *read_object(Reader *r) {
         g_autoptr(JsonObject) object = json_object_new();
+        unsigned n = 0;
 
         skip_space(r);
         if (!accept(r, '}'))
@@ -183,6 +184,9 @@ static JsonNode *read_object(Reader *r) {
                         _cleanup_free_ char *name = NULL;
                         JsonNode *value;
 
+                        /* json-glib looks through all members for one with a name that was there before. */
+                        if (n++ == JSON_MEMBERS_MAX)
+                                return NULL;
                         skip_space(r);
                         name = read_string(r);
                         if (!name)

@@ -341,6 +341,21 @@ static void test_depth(void) {
         g_assert_cmpuint(json_array_get_length(json_node_get_array(node)), ==, 20001);
 }
 
+/* Objects of many members, with the same name and with different ones. */
+static void test_members(void) {
+        for (unsigned same = 0; same < 2; same++)
+                for (unsigned n = JSON_MEMBERS_MAX; n <= JSON_MEMBERS_MAX + 1; n++) {
+                        g_autoptr(GString) s = g_string_new("[{");
+                        g_autoptr(JsonNode) node = NULL;
+
+                        for (unsigned i = 0; i < n; i++)
+                                g_string_append_printf(s, "%s\"%u\":{}", i > 0 ? "," : "", same ? 0 : i);
+                        g_string_append(s, "},{\"a\":1}]");
+                        g_assert_cmpint(parse(s->str, s->len, &node), ==,
+                                        n > JSON_MEMBERS_MAX ? -EBADMSG : 0);
+                }
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/json-parse/accepted", test_accepted);
@@ -349,5 +364,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/json-parse/numbers", test_numbers);
         g_test_add_func("/json-parse/long-number", test_long_number);
         g_test_add_func("/json-parse/depth", test_depth);
+        g_test_add_func("/json-parse/members", test_members);
         return g_test_run();
 }
