@@ -7,6 +7,7 @@
 #include "util/log.h"
 
 #define DEFAULT_ADDRESS "unix:path=/run/dbus/system_bus_socket"
+#define CONNECT_USEC (5 * UINT64_C(1000000))
 #define RETRY_MIN_USEC (500 * UINT64_C(1000))
 #define RETRY_MAX_USEC (30 * UINT64_C(1000000))
 
@@ -15,7 +16,7 @@ struct Bus {
         const BusCallbacks *callbacks;
         void *userdata;
         sd_bus *bus;
-        sd_event_source *retry_source;
+        sd_event_source *timer_source; /* until it is tried again, or no longer */
         uint64_t retry_usec;
         bool said;
 };
@@ -34,6 +35,7 @@ static int on_connected(sd_bus_message *m, void *userdata, sd_bus_error *e) {
                 log_info("Connected to the system bus again");
         b->said = false;
         b->retry_usec = 0;
+        b->timer_source = sd_event_source_disable_unref(b->timer_source);
         return 0;
 }
 
@@ -64,8 +66,16 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-static void lost(Bus *b, int error) {
+static void set_timer(Bus *b, uint64_t usec, sd_event_time_handler_t handler) {
         int r;
+
+        b->timer_source = sd_event_source_disable_unref(b->timer_source);
+        r = sd_event_add_time_relative(b->event, &b->timer_source, CLOCK_MONOTONIC, usec, 0, handler, b);
+        if (r < 0)
+                log_error_errno(r, "Cannot set a timer for the system bus: %m");
+}
+
+static void lost(Bus *b, int error) {
 
         if (!b->said)
                 log_warning(
@@ -81,17 +91,21 @@ static void lost(Bus *b, int error) {
         }
 
         b->retry_usec = CLAMP(b->retry_usec * 2, RETRY_MIN_USEC, RETRY_MAX_USEC);
-        b->retry_source = sd_event_source_disable_unref(b->retry_source);
-        r = sd_event_add_time_relative(b->event, &b->retry_source, CLOCK_MONOTONIC, b->retry_usec, 0,
-                                       on_retry, b);
-        if (r < 0)
-                log_error_errno(r, "Cannot set a timer to connect to the system bus again: %m");
+        set_timer(b, b->retry_usec, on_retry);
+}
+
+/* The bus let us in, and then said nothing. */
+static int on_silence(sd_event_source *source, uint64_t usec, void *userdata) {
+        lost(userdata, -ETIMEDOUT);
+        return 0;
 }
 
 void bus_connect(Bus *b) {
         int r = try_connect(b);
 
-        if (r < 0)
+        if (r >= 0)
+                set_timer(b, CONNECT_USEC, on_silence);
+        else
                 lost(b, r);
 }
 
@@ -107,7 +121,7 @@ Bus *bus_new(sd_event *event, const BusCallbacks *callbacks, void *userdata) {
 Bus *bus_free(Bus *b) {
         if (!b)
                 return NULL;
-        (void) sd_event_source_disable_unref(b->retry_source);
+        (void) sd_event_source_disable_unref(b->timer_source);
         if (b->bus) {
                 (void) sd_bus_detach_event(b->bus);
                 /* Without flushing, which waits for a bus that does not answer. */

@@ -207,16 +207,25 @@ def test_the_bus_is_frozen_and_thaws(party):
 
 
 def test_the_bus_is_frozen_from_the_start(party):
-    """Who is there is not known, everything else is told."""
+    """Who is there is not known for five seconds, then nobody is; everything else is told."""
     bus = party.bus()
+    logins = LoginManager(bus)
+    logins.add("1", "alice", state="active")
+    logins.activate("1")
     bus.freeze()
     host = party.host()
-    party.agent(guest=party.guest(), bus=bus)
+    agent = party.agent(guest=party.guest(), bus=bus)
     host.expect("os-info", within=scaled(6))
-    steady(host)
+    assert not host.messages("active-user")
     beats(host, 2.5)
+    host.expect("active-user", within=scaled(5), name="None")
+    assert agent.log("No connection to the system bus")
+    position = len(host.events)
+    host.send("refresh")
+    host.expect("os-info", within=scaled(3))
+    assert any(e.name == "active-user" and e.kind == "message" for e in host.events[position:])
     bus.thaw()
-    host.wait_until(lambda: host.messages("active-user"), scaled(5), "the user")
+    host.expect("active-user", within=scaled(10), name="alice")
 
 
 def test_an_echo_flood_nobody_reads(party):
