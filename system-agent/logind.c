@@ -408,8 +408,14 @@ static int on_done(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                                              on_done, (void *) (what), __VA_ARGS__)                         \
                   : -ENOTCONN)
 
-int logind_lock_session(Logind *l, const char *id) {
-        return call_manager(l, "lock the session", "LockSession", "s", id);
+int logind_lock_session(Logind *l, const char *id, sd_bus_slot **ret_call,
+                        sd_bus_message_handler_t on_answer, void *userdata) {
+        if (!on_answer)
+                return call_manager(l, "lock the session", "LockSession", "s", id);
+        if (!l->bus)
+                return -ENOTCONN;
+        return sd_bus_call_method_async(l->bus, ret_call, LOGIN1, LOGIN1_PATH, LOGIN1_MANAGER, "LockSession",
+                                        on_answer, userdata, "s", id);
 }
 
 int logind_terminate_session(Logind *l, const char *id) {

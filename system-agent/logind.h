@@ -29,8 +29,10 @@ bool logind_is_known(const Logind *l);
 
 /* The following return 0 when the request is on its way (a refusal is logged), or -ENOTCONN. */
 
-/* Asks session @id to lock itself. */
-int logind_lock_session(Logind *l, const char *id);
+/* Asks session @id to lock itself. With @on_answer, that is called with what comes of the request (a refusal
+ * is its to log), unless *@ret_call is freed before; both may be NULL. */
+int logind_lock_session(Logind *l, const char *id, sd_bus_slot **ret_call,
+                        sd_bus_message_handler_t on_answer, void *userdata);
 /* Ends session @id by force. */
 int logind_terminate_session(Logind *l, const char *id);
 /* Powers off, or reboots, in @delay_usec; replaces what was scheduled before. Users are shown @message,

@@ -2,7 +2,6 @@
 #include "session-agents.h"
 
 #include "dbus-names.h"
-#include "util/log.h"
 
 #define CALL_USEC UINT64_C(5000000)
 
@@ -31,15 +30,8 @@ SessionAgents *session_agents_free(SessionAgents *a) {
         return NULL;
 }
 
-/* @userdata: what was asked for, a constant. What comes of it the registry sees. */
-static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        if (sd_bus_message_is_method_error(m, NULL))
-                log_info("The session agent does not %s: %s", (const char *) userdata,
-                         sd_bus_message_get_error(m)->message);
-        return 0;
-}
-
-static int call(SessionAgents *a, const Session *s, const char *method, const char *what) {
+static int call(SessionAgents *a, const Session *s, const char *method, sd_bus_slot **ret_call,
+                sd_bus_message_handler_t on_answer, void *userdata) {
         sd_bus_message *m = NULL;
         int r;
 
@@ -48,15 +40,21 @@ static int call(SessionAgents *a, const Session *s, const char *method, const ch
         r = sd_bus_message_new_method_call(a->bus, &m, s->agent, OVIRT_SESSION_AGENT_PATH,
                                            OVIRT_SESSION_AGENT_INTERFACE, method);
         if (r >= 0)
-                r = sd_bus_call_async(a->bus, NULL, m, on_answer, (void *) what, CALL_USEC);
+                r = sd_bus_call_async(a->bus, ret_call, m, on_answer, userdata, CALL_USEC);
         sd_bus_message_unref(m);
         return r < 0 ? r : 0;
 }
 
-int session_agents_lock(SessionAgents *a, const Session *s) {
-        return s->agent && s->agent_lock ? call(a, s, "Lock", "lock the session") : -EOPNOTSUPP;
+int session_agents_lock(SessionAgents *a, const Session *s, sd_bus_slot **ret_call,
+                        sd_bus_message_handler_t on_answer, void *userdata) {
+        if (!s->agent || !s->agent_lock)
+                return -EOPNOTSUPP;
+        return call(a, s, "Lock", ret_call, on_answer, userdata);
 }
 
-int session_agents_log_out(SessionAgents *a, const Session *s) {
-        return s->agent && s->agent_logout ? call(a, s, "Logout", "end the session") : -EOPNOTSUPP;
+int session_agents_log_out(SessionAgents *a, const Session *s, sd_bus_slot **ret_call,
+                           sd_bus_message_handler_t on_answer, void *userdata) {
+        if (!s->agent || !s->agent_logout)
+                return -EOPNOTSUPP;
+        return call(a, s, "Logout", ret_call, on_answer, userdata);
 }

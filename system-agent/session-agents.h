@@ -17,7 +17,10 @@ DEFINE_CLEANUP(SessionAgents, session_agents_free)
 void session_agents_attach(SessionAgents *a, sd_bus *bus);
 void session_agents_detach(SessionAgents *a);
 
-/* Ask the agent of @s to lock its session, or to end it. A refusal is logged. 0 when the request is on its
- * way; -EOPNOTSUPP if the session has no agent that can; -ENOTCONN. */
-int session_agents_lock(SessionAgents *a, const Session *s);
-int session_agents_log_out(SessionAgents *a, const Session *s);
+/* Ask the agent of @s to lock its session, or to end it. 0 when the request is on its way: @on_answer is
+ * called with what comes of it, an error if the agent goes or takes too long, unless *@ret_call is freed
+ * before. -EOPNOTSUPP if the session has no agent that can; -ENOTCONN. */
+int session_agents_lock(SessionAgents *a, const Session *s, sd_bus_slot **ret_call,
+                        sd_bus_message_handler_t on_answer, void *userdata);
+int session_agents_log_out(SessionAgents *a, const Session *s, sd_bus_slot **ret_call,
+                           sd_bus_message_handler_t on_answer, void *userdata);

@@ -12,32 +12,41 @@
 /* Greeters that come up on another terminal take their time. */
 #define LOCK_BY_AGENT_USEC (3 * USEC_PER_SEC)
 #define LOGOUT_USEC (8 * USEC_PER_SEC)
+/* Of why a session agent refuses, for the log. */
+#define REASON_MAX 128
 
-typedef enum AttemptKind {
+typedef enum Means {
         LOCK_BY_LOGIND,
         LOCK_BY_AGENT,
         LOGOUT_BY_AGENT,
-} AttemptKind;
+} Means;
 
 /* What is being tried with a session. */
 typedef struct Attempt {
         SessionControl *control;
+        GHashTable *table; /* that it is in */
         char *id;
-        AttemptKind kind;
+        Means means;
+        sd_bus_slot *call; /* until it is answered */
         sd_event_source *timer;
 } Attempt;
 
+/* A session may have one attempt of each sort. To be asked to lock is no reason to stop ending it, nor the
+ * other way round: while programs ask whether to save, the screen stands open. */
 struct SessionControl {
         sd_event *event;
         SessionRegistry *registry;
         Logind *logind;
         SessionAgents *agents;
-        GHashTable *attempts; /* by session id; one at a time */
+        GHashTable *locks, *logouts; /* Attempt, by session id */
+        RateLimit refused_limit;
 };
 
 static void attempt_free(void *p) {
         Attempt *a = p;
 
+        /* An answer that comes now is about nothing. */
+        sd_bus_slot_unref(a->call);
         (void) sd_event_source_disable_unref(a->timer);
         g_free(a->id);
         g_free(a);
@@ -51,40 +60,20 @@ SessionControl *session_control_new(sd_event *event, SessionRegistry *registry, 
         c->registry = registry;
         c->logind = logind;
         c->agents = agents;
-        c->attempts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, attempt_free);
+        c->locks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, attempt_free);
+        c->logouts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, attempt_free);
+        c->refused_limit = (RateLimit){.interval_usec = 60 * USEC_PER_SEC, .burst = 5};
         return c;
 }
 
 SessionControl *session_control_free(SessionControl *c) {
         if (!c)
                 return NULL;
-        g_hash_table_unref(c->attempts);
+        g_hash_table_unref(c->locks);
+        g_hash_table_unref(c->logouts);
         sd_event_unref(c->event);
         g_free(c);
         return NULL;
-}
-
-static int on_time(sd_event_source *source, uint64_t usec, void *userdata);
-
-/* Takes the attempt to @kind, which gets @usec. */
-static void attempt_step(Attempt *a, AttemptKind kind, uint64_t usec) {
-        int r;
-
-        a->kind = kind;
-        a->timer = sd_event_source_disable_unref(a->timer);
-        r = sd_event_add_time_relative(a->control->event, &a->timer, CLOCK_MONOTONIC, usec, 0, on_time, a);
-        if (r < 0)
-                log_error_errno(r, "Cannot set a timer for session %s: %m", a->id);
-}
-
-static Attempt *attempt_begin(SessionControl *c, const Session *s, AttemptKind kind, uint64_t usec) {
-        Attempt *a = g_new0(Attempt, 1);
-
-        a->control = c;
-        a->id = g_strdup(s->id);
-        g_hash_table_replace(c->attempts, a->id, a);
-        attempt_step(a, kind, usec);
-        return a;
 }
 
 static void terminate(SessionControl *c, const char *id) {
@@ -94,25 +83,88 @@ static void terminate(SessionControl *c, const char *id) {
                 log_warning_errno(r, "Cannot end session %s: %m", id);
 }
 
-/* Time is up, and the registry has not reported success: the next means. */
+static void next_means(Attempt *a);
+
+/* Time is up, and the registry has not told of success. */
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
+        next_means(userdata);
+        return 0;
+}
+
+/* What comes of a request that is taken the registry sees; where it is refused, nothing will. The words are
+ * those of a user's program. */
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Attempt *a = userdata;
+        unsigned suppressed;
+
+        if (!sd_bus_message_is_method_error(m, NULL))
+                return 0;
+        if (rate_limit(&a->control->refused_limit, &suppressed)) {
+                const char *said = sd_bus_message_get_error(m)->message ?: "no reason given";
+                _cleanup_free_ char *words = g_strndup(said, strnlen(said, REASON_MAX));
+                _cleanup_free_ char *clean = g_strescape(words, NULL);
+
+                log_info("%s does not %s session %s: %s (%u more before)",
+                         a->means == LOCK_BY_LOGIND ? "The login manager" : "The session agent",
+                         a->means == LOGOUT_BY_AGENT ? "end" : "lock", a->id, clean, suppressed);
+        }
+        next_means(a);
+        return 0;
+}
+
+/* Tries it by @means. */
+static int use(Attempt *a, const Session *s, Means means) {
+        SessionControl *c = a->control;
+        uint64_t usec = 0;
+        int r = -EINVAL;
+
+        a->means = means;
+        a->call = sd_bus_slot_unref(a->call);
+        a->timer = sd_event_source_disable_unref(a->timer);
+        switch (means) {
+        case LOCK_BY_LOGIND:
+                r = logind_lock_session(c->logind, s->id, &a->call, on_answer, a);
+                usec = LOCK_BY_LOGIND_USEC;
+                break;
+        case LOCK_BY_AGENT:
+                r = session_agents_lock(c->agents, s, &a->call, on_answer, a);
+                usec = LOCK_BY_AGENT_USEC;
+                break;
+        case LOGOUT_BY_AGENT:
+                r = session_agents_log_out(c->agents, s, &a->call, on_answer, a);
+                usec = LOGOUT_USEC;
+                break;
+        }
+        return r < 0 ? r
+                     : sd_event_add_time_relative(c->event, &a->timer, CLOCK_MONOTONIC, usec, 0, on_time, a);
+}
+
+/* The attempt may be over after this. */
+static void next_means(Attempt *a) {
         SessionControl *c = a->control;
         const Session *s = session_registry_get(c->registry, a->id);
 
-        if (s && a->kind == LOCK_BY_LOGIND && session_agents_lock(c->agents, s) >= 0) {
-                attempt_step(a, LOCK_BY_AGENT, LOCK_BY_AGENT_USEC);
-                return 0;
-        }
-        if (s && (a->kind == LOCK_BY_LOGIND || a->kind == LOCK_BY_AGENT))
+        if (s && a->means == LOCK_BY_LOGIND && use(a, s, LOCK_BY_AGENT) >= 0)
+                return;
+        if (s && a->table == c->locks)
                 log_warning("Session %s of user %s does not lock: its desktop does not confirm it", s->id,
                             s->user);
-        if (s && a->kind == LOGOUT_BY_AGENT) {
+        else if (s) {
                 log_info("Session %s of user %s does not end by itself: ending it", s->id, s->user);
                 terminate(c, s->id);
         }
-        g_hash_table_remove(c->attempts, a->id);
-        return 0;
+        g_hash_table_remove(a->table, a->id);
+}
+
+static void begin(SessionControl *c, GHashTable *table, const Session *s, Means means) {
+        Attempt *a = g_new0(Attempt, 1);
+
+        a->control = c;
+        a->table = table;
+        a->id = g_strdup(s->id);
+        g_hash_table_insert(table, a->id, a);
+        if (use(a, s, means) < 0)
+                next_means(a);
 }
 
 /* Terminals have no lock that anybody could ask for. */
@@ -121,20 +173,16 @@ static bool can_be_locked(const Session *s) {
 }
 
 SessionLock session_control_lock(SessionControl *c, const Session *s) {
-        const Attempt *a = g_hash_table_lookup(c->attempts, s->id);
-        int r;
-
         if (!can_be_locked(s))
                 return SESSION_LOCK_NOBODY;
-        if (s->locked)
+        if (s->locked) {
+                /* Asked all the same: some call it locked when the screen is only dark, a login screen may
+                 * cover a session that has no lock of its own, and anybody may lie about his. */
+                (void) logind_lock_session(c->logind, s->id, NULL, NULL, NULL);
                 return SESSION_LOCK_ALREADY;
-        if (a)
-                return SESSION_LOCK_STARTED;
-        r = logind_lock_session(c->logind, s->id);
-        if (r < 0)
-                log_warning_errno(r, "Cannot ask the login manager to lock session %s: %m", s->id);
-        /* Where that cannot work, do not wait for it. */
-        (void) attempt_begin(c, s, LOCK_BY_LOGIND, r < 0 ? 0 : LOCK_BY_LOGIND_USEC);
+        }
+        if (!g_hash_table_contains(c->locks, s->id))
+                begin(c, c->locks, s, LOCK_BY_LOGIND);
         return SESSION_LOCK_STARTED;
 }
 
@@ -158,25 +206,21 @@ SessionLock session_control_lock_seat(SessionControl *c) {
 
 int session_control_log_off(SessionControl *c) {
         const Session *s = session_registry_at_seat(c->registry);
-        const Attempt *a = s ? g_hash_table_lookup(c->attempts, s->id) : NULL;
 
         if (!s)
                 return -ENOENT;
-        if (a && a->kind == LOGOUT_BY_AGENT)
+        if (g_hash_table_contains(c->logouts, s->id))
                 return 0;
-        if (session_agents_log_out(c->agents, s) >= 0)
-                (void) attempt_begin(c, s, LOGOUT_BY_AGENT, LOGOUT_USEC);
+        if (s->agent && s->agent_logout)
+                begin(c, c->logouts, s, LOGOUT_BY_AGENT);
         else
                 terminate(c, s->id);
         return 0;
 }
 
 void session_control_session_changed(SessionControl *c, const Session *s, unsigned changes) {
-        const Attempt *a = g_hash_table_lookup(c->attempts, s->id);
-
-        if (!a)
-                return;
-        if (changes & SESSION_REMOVED ||
-            ((a->kind == LOCK_BY_LOGIND || a->kind == LOCK_BY_AGENT) && s->locked))
-                g_hash_table_remove(c->attempts, s->id);
+        if (changes & SESSION_REMOVED || s->locked)
+                g_hash_table_remove(c->locks, s->id);
+        if (changes & SESSION_REMOVED)
+                g_hash_table_remove(c->logouts, s->id);
 }
