@@ -6,14 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config.h"
 #include "dbus-names.h"
 #include "session-agent.h"
 #include "session.h"
 
-/* Wrong options; other failures are EXIT_FAILURE. */
+/* Wrong options, or a wrong configuration; other failures are EXIT_FAILURE. */
 #define EXIT_USAGE 2
 
+typedef struct Options {
+        char *config;
+        gboolean print_config;
+} Options;
+
 typedef struct Main {
+        const Config *config;
         GMainLoop *loop;
         GDBusConnection *system_bus, *session_bus;
         Session *session;
@@ -22,9 +29,12 @@ typedef struct Main {
 } Main;
 
 /* 1 to go on, 0 to leave, negative for wrong options (said). */
-static int parse_arguments(int argc, char **argv) {
+static int parse_arguments(int argc, char **argv, Options *o) {
         gboolean version = false, debug = false;
         const GOptionEntry options[] = {
+                {"config", 0, 0, G_OPTION_ARG_FILENAME, &o->config, "Read this configuration file", "FILE"},
+                {"print-config", 0, 0, G_OPTION_ARG_NONE, &o->print_config,
+                 "Show the configuration in effect", NULL},
                 {"debug", 0, 0, G_OPTION_ARG_NONE, &debug, "Log more", NULL},
                 {"version", 0, 0, G_OPTION_ARG_NONE, &version, "Show the version", NULL},
                 {},
@@ -124,8 +134,8 @@ static bool start(Main *m, GError **error) {
         return m->agent;
 }
 
-static int run(void) {
-        Main m = {.loop = g_main_loop_new(NULL, false), .status = EXIT_SUCCESS};
+static int run(const Config *config) {
+        Main m = {.config = config, .loop = g_main_loop_new(NULL, false), .status = EXIT_SUCCESS};
         g_autoptr(GError) error = NULL;
 
         if (start(&m, &error)) {
@@ -147,11 +157,28 @@ static int run(void) {
 }
 
 int main(int argc, char **argv) {
+        g_autoptr(GError) error = NULL;
+        Options o = {};
+        Config *config;
         int r;
 
         g_log_writer_default_set_use_stderr(true);
-        r = parse_arguments(argc, argv);
-        if (r <= 0)
+        r = parse_arguments(argc, argv, &o);
+        if (r <= 0) {
+                g_free(o.config);
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
-        return run();
+        }
+        config = config_load(o.config, &error);
+        g_free(o.config);
+        if (!config) {
+                g_message("%s", error->message);
+                return EXIT_USAGE;
+        }
+        r = EXIT_SUCCESS;
+        if (o.print_config)
+                config_print(config, stdout);
+        else
+                r = run(config);
+        config_free(config);
+        return r;
 }
