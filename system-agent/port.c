@@ -13,10 +13,12 @@
 #include "port.h"
 
 #include <poll.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "port-device.h"
 #include "util/log.h"
+#include "util/secret.h"
 
 #define READ_CHUNK 16384U
 #define READ_BUDGET (4 * READ_CHUNK) /* bytes of input before others get their turn */
@@ -56,6 +58,7 @@ struct Port {
         size_t written; /* of the queue */
         bool congested; /* the device took less than there was, */
         bool drain_due; /* and the protocol has yet to hear that it flows again */
+        uint8_t *chunk; /* what is read: a secret, as it may be */
         RateLimit full_limit;
 };
 
@@ -174,10 +177,10 @@ typedef enum ReadResult {
 } ReadResult;
 
 static ReadResult device_read(Device *d) {
-        uint8_t chunk[READ_CHUNK];
+        Port *p = d->port;
 
         for (size_t budget = READ_BUDGET; budget > 0;) {
-                ssize_t n = read(d->fd, chunk, MIN(sizeof(chunk), budget));
+                ssize_t n = read(d->fd, p->chunk, MIN(READ_CHUNK, budget));
 
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -186,8 +189,9 @@ static ReadResult device_read(Device *d) {
                 if (n == 0)
                         return d->is_socket ? READ_LOST : READ_NO_HOST;
                 budget -= (size_t) n;
-                d->port->ops->input(d->port->protocol, chunk, (size_t) n);
-                port_flush(d->port);
+                p->ops->input(p->protocol, p->chunk, (size_t) n);
+                explicit_bzero(p->chunk, (size_t) n);
+                port_flush(p);
         }
         return READ_MORE;
 }
@@ -350,6 +354,7 @@ Port *port_new(sd_event *event, const ProtocolOps *ops, const char *device_prefi
         p->ops = ops;
         p->device_prefix = device_prefix;
         p->queue = g_string_new(NULL);
+        p->chunk = secret_new(READ_CHUNK);
         p->full_limit = (RateLimit){.interval_usec = 60 * UINT64_C(1000000), .burst = 1};
         p->devices = g_new0(Device, n_names);
         for (size_t i = 0; i < n_names; i++) {
@@ -379,6 +384,7 @@ Port *port_free(Port *p) {
         }
         g_free(p->devices);
         g_string_free(p->queue, true);
+        (void) secret_free(p->chunk, READ_CHUNK);
         sd_event_unref(p->event);
         g_free(p);
         return NULL;

@@ -120,12 +120,12 @@ static const struct {
         {"shutdown", command_shutdown, DROPPED_STALE},
 };
 
-int ovirt_command_run(OvirtProtocol *p, const OvirtMessage *m) {
+int ovirt_command_run(OvirtProtocol *p, OvirtMessage *m) {
         for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
                 if (g_str_equal(commands[i].name, m->name)) {
                         if (commands[i].staleness == DROPPED_STALE && ovirt_protocol_may_be_stale(p))
                                 return -ESTALE;
-                        return commands[i].run(p, m->members);
+                        return commands[i].run(p, ovirt_message_members(m));
                 }
         return -ENOENT;
 }

@@ -7,11 +7,7 @@
 
 #include <json-glib/json-glib.h>
 
-#define JSON_DEPTH_MAX 32
-#define JSON_MEMBERS_MAX 1024
-
-/* Parses @n bytes that hold exactly one JSON value (RFC 8259), nested no deeper than JSON_DEPTH_MAX, with
- * no more than JSON_MEMBERS_MAX members in an object, in UTF-8. Escaped NUL characters and lone surrogates
- * become U+FFFD; of members with equal names the last counts; an integer that fits no int64_t becomes a
- * double (which may be infinite). 0, or -EBADMSG. */
+/* Parses @n bytes that json_scan() accepts. Escaped NUL characters and lone surrogates become U+FFFD; of
+ * members with equal names the last counts; an integer that fits no int64_t becomes a double (which may be
+ * infinite). 0, or -EBADMSG. */
 int json_parse(const char *text, size_t n, JsonNode **ret);

@@ -3,11 +3,14 @@
 
 #include <string.h>
 
+#include "util/secret.h"
+
 struct LineBuffer {
         LineHandler handler;
         void *userdata;
         size_t line_max;
-        GString *partial; /* the unfinished line, at most line_max bytes */
+        char *partial;    /* the unfinished line, at most line_max bytes: a secret, as lines may be */
+        size_t n_partial; /* bytes of it */
         size_t dropped;   /* > 0: bytes thrown away of a line that is too long, up to its LF */
         unsigned epoch;   /* counts resets */
 };
@@ -18,43 +21,50 @@ LineBuffer *line_buffer_new(size_t line_max, LineHandler handler, void *userdata
         b->handler = handler;
         b->userdata = userdata;
         b->line_max = line_max;
-        b->partial = g_string_new(NULL);
+        b->partial = secret_new(line_max + 1);
         return b;
 }
 
 LineBuffer *line_buffer_free(LineBuffer *b) {
         if (!b)
                 return NULL;
-        g_string_free(b->partial, true);
+        (void) secret_free(b->partial, b->line_max + 1);
         g_free(b);
         return NULL;
 }
 
+static void forget(LineBuffer *b) {
+        explicit_bzero(b->partial, b->n_partial);
+        b->n_partial = 0;
+}
+
 void line_buffer_reset(LineBuffer *b) {
-        g_string_truncate(b->partial, 0);
+        forget(b);
         b->dropped = 0;
         b->epoch++;
 }
 
+static void keep(LineBuffer *b, const char *data, size_t n) {
+        memcpy(b->partial + b->n_partial, data, n);
+        b->n_partial += n;
+}
+
 /* Ends the current line with the @n bytes at @data. A line that came in one piece is passed on in place. */
 static void complete_line(LineBuffer *b, const char *data, size_t n) {
-        size_t total = b->partial->len + n;
+        size_t total = b->n_partial + n;
 
         if (b->dropped > 0 || total > b->line_max) {
-                size_t lost = b->dropped + total;
-
+                total += b->dropped;
                 b->dropped = 0;
-                g_string_truncate(b->partial, 0);
-                b->handler(NULL, lost, b->userdata);
-        } else if (b->partial->len == 0)
+                forget(b);
+                b->handler(NULL, total, b->userdata);
+        } else if (b->n_partial == 0)
                 b->handler(data, n, b->userdata);
         else {
-                g_string_append_len(b->partial, data, (gssize) n);
-
-                /* The handler may reset us, so the line must stand apart. */
-                g_autoptr(GString) line = b->partial;
-                b->partial = g_string_new(NULL);
-                b->handler(line->str, line->len, b->userdata);
+                keep(b, data, n);
+                b->n_partial = 0; /* the handler may reset us, and keeps its line */
+                b->handler(b->partial, total, b->userdata);
+                explicit_bzero(b->partial, total);
         }
 }
 
@@ -72,9 +82,9 @@ void line_buffer_push(LineBuffer *b, const char *data, size_t n) {
                 n -= length + 1;
         }
 
-        if (b->dropped > 0 || b->partial->len + n > b->line_max) {
-                b->dropped += b->partial->len + n;
-                g_string_truncate(b->partial, 0);
+        if (b->dropped > 0 || b->n_partial + n > b->line_max) {
+                b->dropped += b->n_partial + n;
+                forget(b);
         } else
-                g_string_append_len(b->partial, data, (gssize) n);
+                keep(b, data, n);
 }

@@ -3,6 +3,8 @@
 #include "ovirt/ovirt-encode.h"
 #include "ovirt/ovirt-message.h"
 #include "util/json-get.h"
+#include "util/json-parse.h"
+#include "util/json-scan.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -37,6 +39,37 @@ static void check_node(JsonNode *node) {
                         check_node(json_array_get_element(json_node_get_array(node), n));
 }
 
+/* What the message says of a member is what the nodes do. */
+static void check_text_member(OvirtMessage *m, const char *name, const OvirtText *found) {
+        const char *expected = json_node_as_string(json_object_get_member(ovirt_message_members(m), name));
+        g_autofree char *decoded = g_malloc(found->n + 1);
+
+        g_assert_cmpint(!expected, ==, !found->text);
+        if (!expected)
+                return;
+        g_assert_cmpint(json_text_decode(found->text, found->n, false, decoded, found->n + 1), ==,
+                        strlen(expected));
+        g_assert_cmpstr(decoded, ==, expected);
+}
+
+static void check_credentials(OvirtMessage *m) {
+        _cleanup_(credentials_freep) Credentials *c = NULL;
+        const char *user, *password;
+        int r = ovirt_message_credentials(m, &c);
+
+        check_text_member(m, "username", &m->username);
+        check_text_member(m, "password", &m->password);
+        if (r < 0) {
+                g_assert_cmpint(r, ==, -EINVAL);
+                return;
+        }
+        user = json_object_get_string_member(ovirt_message_members(m), "username");
+        password = json_object_get_string_member(ovirt_message_members(m), "password");
+        g_assert_cmpstr(c->user, ==, user);
+        g_assert_cmpstr(c->password, ==, password);
+        g_assert_true(c->user[0] != 0);
+}
+
 /* Whatever a host sends comes back as one line that it takes. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         _cleanup_(ovirt_message_freep) OvirtMessage *m = NULL, *answer = NULL;
@@ -53,8 +86,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         }
         g_assert_cmpuint(n, <=, OVIRT_LINE_IN_MAX);
         g_assert_true(m->name[0] != 0);
+        check_credentials(m);
 
-        line = ovirt_encode_echo(m->members);
+        line = ovirt_encode_echo(ovirt_message_members(m));
         length = strlen(line);
         g_assert_true(memchr(line, '\n', length) == line + length - 1);
         g_assert_cmpuint(length - 1, <=, OVIRT_LINE_OUT_MAX);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/json-parse.h"
+#include "util/json-scan.h"
 #include "util/json-write.h"
 #include "util/cleanup.h"
 

@@ -60,7 +60,7 @@ static void test_lines(void) {
                         continue;
                 }
                 g_assert_cmpstr(m->name, ==, cases[i].name);
-                g_assert_true(json_object_has_member(m->members, "__name__"));
+                g_assert_true(json_object_has_member(ovirt_message_members(m), "__name__"));
         }
 }
 
@@ -81,9 +81,103 @@ static void test_limit(void) {
         g_assert_cmpint(ovirt_message_parse(fits, OVIRT_LINE_IN_MAX, &m), ==, 0);
 }
 
+/* @username and @password as they stand in the line. */
+static int credentials_of(const char *username, const char *password, Credentials **ret) {
+        g_autofree char *line = g_strdup_printf(
+                "{\"password\":%s,\"__name__\":\"login\",\"x\":{\"password\":\"no\"},\"username\":%s}",
+                password, username);
+        g_autofree char *exact = g_memdup2(line, strlen(line));
+        _cleanup_(ovirt_message_freep) OvirtMessage *m = NULL;
+
+        g_assert_cmpint(ovirt_message_parse(exact, strlen(line), &m), ==, 0);
+        g_assert_cmpstr(m->name, ==, "login");
+        return ovirt_message_credentials(m, ret);
+}
+
+static char *quoted(char c, size_t n) {
+        g_autofree char *filling = g_strnfill(n, c);
+
+        return g_strdup_printf("\"%s\"", filling);
+}
+
+static void test_credentials(void) {
+        static const struct {
+                const char *username, *password; /* in the line */
+                const char *user, *secret;       /* NULL: refused */
+        } cases[] = {
+                {"\"bob@d.example\"", "\"secret\"", "bob@d.example", "secret"},
+                {"\"bob\"", "\"\"", "bob", ""},
+                {"\"\u017elu\\u0165@d\"", "\"\\ud83d\\ude00 \\\"\\n\"", "\u017elu\u0165@d",
+                 "\U0001f600 \"\n"},
+                {"\"a\",\"username\":\"b\"", "\"x\",\"pass\\u0077ord\":\"y\"", "b", "y"},
+                {"\"a\",\"username\":null", "\"x\"", NULL, NULL},
+                {"\"\"", "\"x\"", NULL, NULL},
+                {"\"@d\"", "\"x\"", NULL, NULL},
+                {"\"a\\u0000b\"", "\"x\"", NULL, NULL},
+                {"\"a\\nb\"", "\"x\"", NULL, NULL},
+                {"\"a\x7f"
+                 "b\"",
+                 "\"x\"", NULL, NULL},
+                {"\"a\\ud800\"", "\"x\"", NULL, NULL},
+                {"\"bob\"", "\"a\\u0000b\"", NULL, NULL},
+                {"\"bob\"", "\"\\udc00\"", NULL, NULL},
+                {"\"bob\"", "null", NULL, NULL},
+                {"\"bob\"", "5", NULL, NULL},
+                {"\"bob\"", "[\"x\"]", NULL, NULL},
+                {"\"bob\"", "{\"password\":\"x\"}", NULL, NULL},
+                {"true", "\"x\"", NULL, NULL},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                _cleanup_(credentials_freep) Credentials *c = NULL;
+                int r = credentials_of(cases[i].username, cases[i].password, &c);
+
+                g_test_message("%zu", i);
+                g_assert_cmpint(r, ==, cases[i].user ? 0 : -EINVAL);
+                if (!cases[i].user)
+                        continue;
+                g_assert_cmpstr(c->user, ==, cases[i].user);
+                g_assert_cmpstr(c->password, ==, cases[i].secret);
+        }
+}
+
+static void test_credentials_missing(void) {
+        static const char *const lines[] = {
+                "{\"__name__\":\"login\"}",
+                "{\"__name__\":\"login\",\"username\":\"a\"}",
+                "{\"__name__\":\"login\",\"password\":\"a\"}",
+                "{\"__name__\":\"login\",\"x\":{\"username\":\"a\",\"password\":\"a\"}}",
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+                _cleanup_(ovirt_message_freep) OvirtMessage *m = NULL;
+                Credentials *c = NULL;
+
+                g_assert_cmpint(ovirt_message_parse(lines[i], strlen(lines[i]), &m), ==, 0);
+                g_assert_cmpint(ovirt_message_credentials(m, &c), ==, -EINVAL);
+                g_assert_null(c);
+        }
+}
+
+static void test_credentials_limits(void) {
+        for (unsigned over = 0; over < 2; over++) {
+                _cleanup_(credentials_freep) Credentials *c = NULL, *d = NULL;
+                g_autofree char *user = quoted('u', CRED_USER_MAX + over);
+                g_autofree char *password = quoted('p', CRED_PASSWORD_MAX + over);
+
+                g_assert_cmpint(credentials_of(user, "\"x\"", &c), ==, over ? -EINVAL : 0);
+                g_assert_cmpint(credentials_of("\"x\"", password, &d), ==, over ? -EINVAL : 0);
+                if (!over)
+                        g_assert_cmpuint(strlen(d->password), ==, CRED_PASSWORD_MAX);
+        }
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/ovirt-message/lines", test_lines);
         g_test_add_func("/ovirt-message/limit", test_limit);
+        g_test_add_func("/ovirt-message/credentials", test_credentials);
+        g_test_add_func("/ovirt-message/credentials-missing", test_credentials_missing);
+        g_test_add_func("/ovirt-message/credentials-limits", test_credentials_limits);
         return g_test_run();
 }
