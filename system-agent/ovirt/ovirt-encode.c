@@ -7,11 +7,14 @@
 #include "guest-info/disks.h"
 #include "guest-info/network.h"
 #include "util/cleanup.h"
+#include "util/json-get.h"
 #include "util/json-write.h"
 
 /* More disks than an engine attaches; bounds the one part of a line that is no list. */
 #define DISKS_MAX 1024
 #define SERIAL_MAX 256
+/* The share of a file system that its usage may move by and count as the same. */
+#define USAGE_SHARE 1000
 
 /* XML 1.1's restricted characters and the non-characters: host statistics end in XML. */
 static bool is_forbidden(gunichar c) {
@@ -195,6 +198,40 @@ char *ovirt_encode_disks_usage(const GPtrArray *filesystems, const GPtrArray *di
         }
         json_object_set_object_member(o, "mapping", mapping);
         return finish_list(o, "disks");
+}
+
+static bool filesystem_is_alike(JsonObject *a, JsonObject *b) {
+        int64_t total[2], used[2];
+        const char *path[2];
+
+        return json_get_string(a, "path", &path[0]) == JSON_VALUE &&
+               json_get_string(b, "path", &path[1]) == JSON_VALUE && g_str_equal(path[0], path[1]) &&
+               json_node_equal(json_object_get_member(a, "fs"), json_object_get_member(b, "fs")) &&
+               json_get_integer(a, "total", &total[0]) == JSON_VALUE &&
+               json_get_integer(b, "total", &total[1]) == JSON_VALUE && total[0] == total[1] &&
+               json_get_integer(a, "used", &used[0]) == JSON_VALUE &&
+               json_get_integer(b, "used", &used[1]) == JSON_VALUE &&
+               MAX(used[0], used[1]) - MIN(used[0], used[1]) <= total[0] / USAGE_SHARE;
+}
+
+bool ovirt_disks_usage_is_alike(const char *a, const char *b) {
+        g_autoptr(JsonNode) x = NULL, y = NULL;
+        JsonArray *before, *after;
+
+        if (json_parse(a, strlen(a), &x) < 0 || json_parse(b, strlen(b), &y) < 0)
+                return false;
+        if (!json_node_equal(json_object_get_member(json_node_get_object(x), "mapping"),
+                             json_object_get_member(json_node_get_object(y), "mapping")))
+                return false;
+        before = json_object_get_array_member(json_node_get_object(x), "disks");
+        after = json_object_get_array_member(json_node_get_object(y), "disks");
+        if (json_array_get_length(before) != json_array_get_length(after))
+                return false;
+        for (guint i = 0; i < json_array_get_length(before); i++)
+                if (!filesystem_is_alike(json_array_get_object_element(before, i),
+                                         json_array_get_object_element(after, i)))
+                        return false;
+        return true;
 }
 
 /* Whether @package is this program's, by its name and the version behind it. */

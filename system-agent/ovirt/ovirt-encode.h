@@ -17,7 +17,9 @@
 #include "guest-info/timezone.h"
 
 /* VDSM throws a line away that has 1 MiB or more before its LF. */
+#ifndef OVIRT_LINE_OUT_MAX
 #define OVIRT_LINE_OUT_MAX (1024U * 1024 - 1)
+#endif
 
 /* A message without members: "session-startup", ... */
 char *ovirt_encode_event(const char *name);
@@ -42,6 +44,9 @@ char *ovirt_encode_number_of_cpus(unsigned count);
 char *ovirt_encode_network_interfaces(const GPtrArray *interfaces);
 /* @filesystems: GuestFilesystem, @disks: GuestDisk. */
 char *ovirt_encode_disks_usage(const GPtrArray *filesystems, const GPtrArray *disks);
+/* Whether two such lines tell the same: all is equal, but that usage may have moved by a thousandth of the
+ * file system. */
+bool ovirt_disks_usage_is_alike(const char *a, const char *b);
 /* @packages: char *. Our own entry comes first unless a package is it: the engine tells by it that there is
  * an agent, and which. */
 char *ovirt_encode_applications(const GPtrArray *packages);

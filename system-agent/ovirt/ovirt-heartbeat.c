@@ -6,9 +6,12 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 
 /* "memory-stat" is four fifths of a heartbeat, optional, and the host keeps the last one. It goes out when a
- * figure has moved by a thirty-second of the whole, when the guest swaps, and at least this often. */
+ * figure has moved by a thirty-second of the whole, when the guest swaps or reads much of its programs
+ * again, and at least this often. */
 #define FULL_INTERVAL_USEC (600 * USEC_PER_SEC)
 #define CHANGE_SHARE 32
+/* A program that starts has some hundred, once; a guest that lacks memory has thousands, all the time. */
+#define MANY_MAJOR_FAULTS 100
 
 /* Events per second, rounded; a counter that went back counts as none. */
 static uint64_t rate(uint64_t before, uint64_t now, uint64_t usec) {
@@ -46,7 +49,7 @@ char *ovirt_heartbeat(OvirtHeartbeatState *s, int root_fd, uint64_t now_usec) {
                 h.swap_out = rate(s->last.swap_out, m.swap_out, elapsed);
                 h.faults = rate(s->last.faults, m.faults, elapsed);
                 h.major_faults = rate(s->last.major_faults, m.major_faults, elapsed);
-                active = h.swap_in > 0 || h.swap_out > 0 || h.major_faults > 0;
+                active = h.swap_in > 0 || h.swap_out > 0 || h.major_faults >= MANY_MAJOR_FAULTS;
 
                 /* 0 would mean "no figure". */
                 s->free_ram = MAX(m.available / 1024, 1);

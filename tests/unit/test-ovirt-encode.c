@@ -357,6 +357,49 @@ static void test_many_mounts(void) {
                 json_object_get_object_member(json_node_get_object(node), "mapping"), "serial"));
 }
 
+/* One file system of two, and a disk. */
+static char *usage_line(const char *path, const char *type, uint64_t total, uint64_t used,
+                        const char *node) {
+        GuestFilesystem root = {S("/"), S("xfs"), 1000000, 5000},
+                        fs = {(char *) path, (char *) type, total, used};
+        gpointer filesystems[] = {&root, &fs};
+        GuestDisk disk = {S("serial"), (char *) node};
+        gpointer disks[] = {&disk};
+
+        return ovirt_encode_disks_usage(&(GPtrArray){filesystems, total > 0 ? 2 : 1},
+                                        &(GPtrArray){disks, 1});
+}
+
+static void test_alike(void) {
+        static const struct {
+                const char *path, *type;
+                uint64_t total, used;
+                const char *node;
+                bool alike;
+        } cases[] = {
+                {"/srv", "ext4", 2000000, 70000, "/dev/vda", true},
+                {"/srv", "ext4", 2000000, 72000, "/dev/vda", true},
+                {"/srv", "ext4", 2000000, 68000, "/dev/vda", true},
+                {"/srv", "ext4", 2000000, 72001, "/dev/vda", false},
+                {"/srv", "ext4", 2000000, 67999, "/dev/vda", false},
+                {"/srw", "ext4", 2000000, 70000, "/dev/vda", false},
+                {"/srv", "ext3", 2000000, 70000, "/dev/vda", false},
+                {"/srv", "ext4", 2000001, 70000, "/dev/vda", false},
+                {"/srv", "ext4", 2000000, 70000, "/dev/vdb", false},
+                {"/srv", "ext4", 0, 0, "/dev/vda", false}, /* it is gone */
+        };
+        g_autofree char *before = usage_line("/srv", "ext4", 2000000, 70000, "/dev/vda");
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *after = usage_line(cases[i].path, cases[i].type, cases[i].total,
+                                                    cases[i].used, cases[i].node);
+
+                g_test_message("%zu", i);
+                g_assert_true(ovirt_disks_usage_is_alike(before, after) == cases[i].alike);
+                g_assert_true(ovirt_disks_usage_is_alike(after, before) == cases[i].alike);
+        }
+}
+
 static void test_many_packages(void) {
         g_autoptr(GPtrArray) packages = g_ptr_array_new_with_free_func(g_free);
 
@@ -442,6 +485,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/ovirt-encode/echo-growth", test_echo_growth);
         g_test_add_func("/ovirt-encode/ourselves", test_ourselves);
         g_test_add_func("/ovirt-encode/many-mounts", test_many_mounts);
+        g_test_add_func("/ovirt-encode/alike", test_alike);
         g_test_add_func("/ovirt-encode/many-packages", test_many_packages);
         g_test_add_func("/ovirt-encode/huge-strings", test_huge_strings);
         g_test_add_func("/ovirt-encode/limit", test_limit);
