@@ -57,10 +57,10 @@ static int get_version(sd_bus *bus, const char *path, const char *interface, con
         return sd_bus_message_append(reply, "s", PROJECT_VERSION);
 }
 
-static void refresh_by(sd_bus_message *m, int error, uint32_t uid, uint32_t pid, void *userdata) {
+static void refresh_by(sd_bus_message *m, int error, const Sender *sender, void *userdata) {
         DbusAgent *d = userdata;
 
-        if (error < 0 || uid != 0) {
+        if (error < 0 || sender->uid != 0) {
                 (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED, "Only root may call this");
                 return;
         }

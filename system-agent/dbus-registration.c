@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dbus-registration.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "dbus-names.h"
 #include "dbus-sender.h"
@@ -29,7 +32,8 @@ typedef struct Registration {
         sd_bus_message *message; /* the call that waits, or NULL */
         char *sender, *session, *version, *desktop;
         bool lock, logout;
-        uint32_t uid;
+        uint32_t uid, pid;
+        int process; /* pidfd of the caller, until the answer; -EBADF where there are none */
         sd_bus_slot *vanish_slot, *session_slot;
 } Registration;
 
@@ -48,6 +52,7 @@ static void registration_free(void *p) {
                 sd_bus_message_unref(g->message);
                 g->face->pending--;
         }
+        (void) safe_close(g->process);
         sd_bus_slot_unref(g->vanish_slot);
         sd_bus_slot_unref(g->session_slot);
         g_free(g->sender);
@@ -221,39 +226,89 @@ static void finish(Registration *g) {
                 (void) sd_bus_reply_method_return(g->message, "o", path);
                 g->message = sd_bus_message_unref(g->message);
                 g->face->pending--;
+                g->process = safe_close(g->process);
         }
 }
 
-/* What session the caller's process is part of; most are part of none, but of the user's service manager. */
+/* --- who the caller is ---------------------------------------------------------------------------------
+
+   The user is what the bus says of the connection, and that alone lets anybody in. The process can only be a
+   reason to refuse: who is part of a session is not another's agent. The login manager knows processes by
+   their numbers, and a number may have become another process's by the time that it is asked about it. With
+   a descriptor of the process, which newer buses hand out with the connection's credentials, that is
+   settled: it still lives after the answer, so the answer was about it. For other buses we make one from the
+   number, and ask the bus again after the answer: the connection is still there, and is still that
+   process's. */
+
+/* Whether the process has not ended; one that we have no descriptor of might. */
+static bool process_lives(int pidfd) {
+        struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+        return pidfd < 0 || poll(&p, 1, 0) == 0;
+}
+
+/* The registration that the answer to a question about @m is for, or NULL if the caller has left. */
+static Registration *find_waiting(const DbusRegistration *d, sd_bus_message *m) {
+        Registration *g = g_hash_table_lookup(d->registrations, sd_bus_message_get_sender(m));
+
+        return g && g->message == m ? g : NULL;
+}
+
+static void refuse_unknown(Registration *g) {
+        refuse(g, SD_BUS_ERROR_FAILED, "it cannot be told who the caller is");
+}
+
+static void on_sender_confirmed(sd_bus_message *m, int error, const Sender *sender, void *userdata) {
+        Registration *g = find_waiting(userdata, m);
+
+        if (!g)
+                return;
+        if (error < 0 || sender->uid != g->uid || sender->pid != g->pid || !process_lives(g->process))
+                refuse_unknown(g);
+        else
+                finish(g);
+}
+
+/* Most are part of no session, but of the user's service manager. */
+static bool is_part_of_none(sd_bus_message *m) {
+        return sd_bus_message_is_method_error(m, "org.freedesktop.login1.NoSessionForPID") > 0;
+}
+
 static int on_session_of_process(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Registration *g = userdata;
         const Session *s = session_registry_get(g->face->registry, g->session);
-        const char *path;
+        const char *path = NULL;
 
-        if (!sd_bus_message_is_method_error(m, NULL) && sd_bus_message_read(m, "o", &path) >= 0 && s &&
-            !g_str_equal(path, s->path))
+        if (!is_part_of_none(m) && sd_bus_message_read(m, "o", &path) < 0)
+                refuse_unknown(g);
+        else if (path && s && !g_str_equal(path, s->path))
                 refuse(g, OVIRT_ERROR_NOT_YOUR_SESSION, "the caller is part of another session");
-        else
-                finish(g);
+        else if (dbus_sender_ask(g->message, on_sender_confirmed, g->face) < 0)
+                refuse_unknown(g);
         return 0;
 }
 
-static void on_sender_known(sd_bus_message *m, int error, uint32_t uid, uint32_t pid, void *userdata) {
-        DbusRegistration *d = userdata;
-        Registration *g = g_hash_table_lookup(d->registrations, sd_bus_message_get_sender(m));
-        int r;
+static void on_sender_known(sd_bus_message *m, int error, const Sender *sender, void *userdata) {
+        Registration *g = find_waiting(userdata, m);
+        int r = error;
 
-        if (!g || g->message != m)
-                return; /* it has vanished meanwhile */
-        g->uid = uid;
-        r = error;
+        if (!g)
+                return;
+        if (r >= 0) {
+                g->uid = sender->uid;
+                g->pid = sender->pid;
+                g->process = sender->pidfd >= 0 ? fcntl(sender->pidfd, F_DUPFD_CLOEXEC, 3)
+                                                : (int) syscall(SYS_pidfd_open, (pid_t) sender->pid, 0);
+                /* Kernels before 5.3 have none, and a seccomp filter may hide them. */
+                r = g->pid == 0 || (g->process < 0 && errno == ESRCH) ? -ESRCH : 0;
+        }
         if (r >= 0)
                 r = sd_bus_call_method_async(sd_bus_message_get_bus(m), &g->session_slot,
                                              "org.freedesktop.login1", "/org/freedesktop/login1",
                                              "org.freedesktop.login1.Manager", "GetSessionByPID",
-                                             on_session_of_process, g, "u", pid);
+                                             on_session_of_process, g, "u", g->pid);
         if (r < 0)
-                refuse(g, SD_BUS_ERROR_FAILED, "the bus does not say who the caller is");
+                refuse_unknown(g);
 }
 
 static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -291,6 +346,7 @@ int dbus_registration_register(DbusRegistration *d, sd_bus_message *m, sd_bus_er
         g->face = d;
         g->sender = g_strdup(sender);
         g->uid = UINT32_MAX;
+        g->process = -EBADF;
         r = sd_bus_message_read(m, "s", &session);
         if (r >= 0) {
                 g->session = g_strndup(session, 256);

@@ -16,7 +16,18 @@ static void question_free(void *p) {
         g_free(q);
 }
 
-static int read_credentials(sd_bus_message *m, uint32_t *ret_uid, uint32_t *ret_pid) {
+static int read_credential(sd_bus_message *m, const char *name, Sender *sender) {
+        if (g_str_equal(name, "UnixUserID"))
+                return sd_bus_message_read(m, "v", "u", &sender->uid);
+        if (g_str_equal(name, "ProcessID"))
+                return sd_bus_message_read(m, "v", "u", &sender->pid);
+        /* Of bus daemons that came with or after dbus-broker 34 and dbus 1.15.8. */
+        if (g_str_equal(name, "ProcessFD"))
+                return sd_bus_message_read(m, "v", "h", &sender->pidfd);
+        return sd_bus_message_skip(m, "v");
+}
+
+static int read_credentials(sd_bus_message *m, Sender *sender) {
         int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
         if (r < 0)
@@ -24,16 +35,8 @@ static int read_credentials(sd_bus_message *m, uint32_t *ret_uid, uint32_t *ret_
         while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
                 const char *name;
 
-                r = sd_bus_message_read(m, "s", &name);
-                if (r < 0)
-                        return r;
-                if (g_str_equal(name, "UnixUserID"))
-                        r = sd_bus_message_read(m, "v", "u", ret_uid);
-                else if (g_str_equal(name, "ProcessID"))
-                        r = sd_bus_message_read(m, "v", "u", ret_pid);
-                else
-                        r = sd_bus_message_skip(m, "v");
-                if (r < 0 || (r = sd_bus_message_exit_container(m)) < 0)
+                if ((r = sd_bus_message_read(m, "s", &name)) < 0 ||
+                    (r = read_credential(m, name, sender)) < 0 || (r = sd_bus_message_exit_container(m)) < 0)
                         return r;
         }
         return r;
@@ -41,14 +44,14 @@ static int read_credentials(sd_bus_message *m, uint32_t *ret_uid, uint32_t *ret_
 
 static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Question *q = userdata;
-        uint32_t uid = UINT32_MAX, pid = 0;
+        Sender sender = {.uid = UINT32_MAX, .pidfd = -EBADF};
         int r;
 
         r = sd_bus_message_is_method_error(m, NULL) ? -sd_bus_message_get_errno(m)
-                                                    : read_credentials(m, &uid, &pid);
-        if (r >= 0 && uid == UINT32_MAX)
+                                                    : read_credentials(m, &sender);
+        if (r >= 0 && sender.uid == UINT32_MAX)
                 r = -ENODATA;
-        q->known(q->message, r < 0 ? r : 0, uid, pid, q->userdata);
+        q->known(q->message, r < 0 ? r : 0, &sender, q->userdata);
         return 0;
 }
 

@@ -9,9 +9,16 @@
 
 #include <systemd/sd-bus.h>
 
-/* The answer: negative errno if the sender is gone or the bus does not say, else 0, @uid, and @pid (0 if not
- * known). To be replied to by the callee. */
-typedef void (*DbusSenderKnown)(sd_bus_message *m, int error, uint32_t uid, uint32_t pid, void *userdata);
+/* By the bus's word. */
+typedef struct Sender {
+        uint32_t uid;
+        uint32_t pid; /* 0 if the bus does not say */
+        int pidfd;    /* of the process, the callee's to duplicate; -EBADF where the bus does not say */
+} Sender;
+
+/* The answer: @error is a negative errno if the sender is gone or the bus does not say, else 0, and @sender
+ * is set. To be replied to by the callee. */
+typedef void (*DbusSenderKnown)(sd_bus_message *m, int error, const Sender *sender, void *userdata);
 
 /* Asks for the sender of @m, which is referenced until the answer. @userdata outlives the bus. */
 int dbus_sender_ask(sd_bus_message *m, DbusSenderKnown known, void *userdata);

@@ -128,11 +128,11 @@ static int get_offer(sd_bus *bus, const char *path, const char *interface, const
 }
 
 /* A vtable's userdata is the session, so what is asked for is found again by its path. */
-static void lock_by(sd_bus_message *m, int error, uint32_t uid, uint32_t pid, void *userdata) {
+static void lock_by(sd_bus_message *m, int error, const Sender *sender, void *userdata) {
         const DbusSession *d = userdata;
         const Session *s = find_session(d, sd_bus_message_get_path(m));
 
-        if (error < 0 || uid != 0)
+        if (error < 0 || sender->uid != 0)
                 (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED,
                                                   "Only root may lock a session here");
         else if (!s)
