@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "dbus-members.h"
 #include "dbus-names.h"
 #include "dbus-sender.h"
 #include "dbus-session.h"
@@ -18,8 +19,6 @@
 #define CALLERS_MAX 1024
 /* Registrations that wait for an answer of the bus. */
 #define PENDING_MAX 64
-/* Of the strings in an offer. */
-#define STRING_MAX 64U
 
 typedef struct Caller {
         double tokens;
@@ -30,8 +29,8 @@ typedef struct Caller {
 typedef struct Registration {
         DbusRegistration *face;
         sd_bus_message *message; /* the call that waits, or NULL */
-        char *sender, *session, *version, *desktop;
-        bool lock, logout;
+        char *sender, *session;
+        SessionOffer offer;
         uint32_t uid, pid;
         int process; /* pidfd of the caller, until the answer; -EBADF where there are none */
         sd_bus_slot *vanish_slot, *session_slot;
@@ -57,8 +56,7 @@ static void registration_free(void *p) {
         sd_bus_slot_unref(g->session_slot);
         g_free(g->sender);
         g_free(g->session);
-        g_free(g->version);
-        g_free(g->desktop);
+        session_offer_clear(&g->offer);
         g_free(g);
 }
 
@@ -128,60 +126,8 @@ static int rate_limited(sd_bus_error *error) {
         return sd_bus_error_set(error, OVIRT_ERROR_RATE_LIMITED, "Too many calls; try again later");
 }
 
-/* Reads a variant of type @type ('s' or 'b'); another type is an error. */
-static int read_variant(sd_bus_message *m, char type, void *ret) {
-        const char contents[] = {type, 0};
-
-        return sd_bus_message_read(m, "v", contents, ret);
-}
-
-static int read_string(sd_bus_message *m, char **field) {
-        const char *s, *end;
-        int r = read_variant(m, 's', &s);
-
-        if (r < 0)
-                return r;
-        g_free(*field);
-        /* Never within a character: it goes back to the bus. */
-        (void) g_utf8_validate_len(s, strnlen(s, STRING_MAX), &end);
-        *field = g_strndup(s, (gsize) (end - s));
-        return 0;
-}
-
-static int read_bool(sd_bus_message *m, bool *field) {
-        int b;
-        int r = read_variant(m, 'b', &b);
-
-        if (r >= 0)
-                *field = b;
-        return r;
-}
-
-static int read_offered(sd_bus_message *m, const char *name, Registration *g) {
-        if (g_str_equal(name, "version"))
-                return read_string(m, &g->version);
-        if (g_str_equal(name, "desktop"))
-                return read_string(m, &g->desktop);
-        if (g_str_equal(name, "lock"))
-                return read_bool(m, &g->lock);
-        if (g_str_equal(name, "logout"))
-                return read_bool(m, &g->logout);
-        return sd_bus_message_skip(m, "v");
-}
-
-static int read_offer(sd_bus_message *m, Registration *g) {
-        int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const char *name;
-
-                if ((r = sd_bus_message_read(m, "s", &name)) < 0 || (r = read_offered(m, name, g)) < 0 ||
-                    (r = sd_bus_message_exit_container(m)) < 0)
-                        return r;
-        }
-        return r;
+static int wrong_type(sd_bus_error *error) {
+        return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "A member has another type");
 }
 
 /* Answers the waiting call with an error, and forgets the caller. */
@@ -200,17 +146,11 @@ static void refuse(Registration *g, const char *error, const char *why) {
 }
 
 static void finish(Registration *g) {
-        const SessionOffer offer = {
-                .version = g->version,
-                .desktop = g->desktop,
-                .lock = g->lock,
-                .logout = g->logout,
-        };
         _cleanup_free_ char *path = NULL;
         const Session *s = NULL;
         int r;
 
-        r = session_registry_register(g->face->registry, g->session, g->uid, g->sender, &offer, &s);
+        r = session_registry_register(g->face->registry, g->session, g->uid, g->sender, &g->offer, &s);
         if (r == -ENOENT)
                 refuse(g, OVIRT_ERROR_NO_SUCH_SESSION, "there is no such session, or it is closing");
         else if (r == -EACCES)
@@ -350,7 +290,7 @@ int dbus_registration_register(DbusRegistration *d, sd_bus_message *m, sd_bus_er
         r = sd_bus_message_read(m, "s", &session);
         if (r >= 0) {
                 g->session = g_strndup(session, 256);
-                r = read_offer(m, g);
+                r = dbus_members_read(m, session_offer_members, &g->offer);
         }
         if (r >= 0)
                 r = watch(g, sd_bus_message_get_bus(m));
@@ -358,9 +298,7 @@ int dbus_registration_register(DbusRegistration *d, sd_bus_message *m, sd_bus_er
                 r = dbus_sender_ask(m, on_sender_known, d);
         if (r < 0) {
                 registration_free(g);
-                return r == -ENXIO ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-                                                      "A member has another type")
-                                   : r;
+                return r == -ENXIO ? wrong_type(error) : r;
         }
         g->message = sd_bus_message_ref(m);
         d->pending++;
@@ -383,30 +321,16 @@ int dbus_registration_unregister(DbusRegistration *d, sd_bus_message *m, sd_bus_
 
 int dbus_registration_report(DbusRegistration *d, sd_bus_message *m, sd_bus_error *error) {
         const char *sender = sd_bus_message_get_sender(m);
-        bool locked = false, has_locked = false;
+        SessionReport report = {};
         int r;
 
         if (!sender || !session_registry_by_agent(d->registry, sender))
                 return not_registered(error);
         if (!may_call(d, sender))
                 return rate_limited(error);
-
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                const char *name;
-
-                r = sd_bus_message_read(m, "s", &name);
-                if (r >= 0 && g_str_equal(name, "locked")) {
-                        r = read_bool(m, &locked);
-                        has_locked = true;
-                } else if (r >= 0)
-                        r = sd_bus_message_skip(m, "v");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-        }
+        r = dbus_members_read(m, session_report_members, &report);
         if (r < 0)
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "A member has another type");
-        if (has_locked)
-                (void) session_registry_report_locked(d->registry, sender, locked);
+                return wrong_type(error);
+        (void) session_registry_report(d->registry, sender, &report);
         return sd_bus_reply_method_return(m, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "dbus-members.h"
 #include "dbus-names.h"
 #include "dbus-sender.h"
 
@@ -75,9 +76,9 @@ static int get_string(sd_bus *bus, const char *path, const char *interface, cons
                 {"Type", s->type},
                 {"State", s->state},
                 {"Agent", s->agent},
-                {"LockedDesktop", s->locked_desktop == SESSION_SAYS_YES  ? "yes"
-                                  : s->locked_desktop == SESSION_SAYS_NO ? "no"
-                                                                         : "unknown"},
+                {"LockedDesktop", s->said.locked == SESSION_SAYS_YES  ? "yes"
+                                  : s->said.locked == SESSION_SAYS_NO ? "no"
+                                                                      : "unknown"},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
@@ -115,16 +116,9 @@ static int get_uid(sd_bus *bus, const char *path, const char *interface, const c
 static int get_offer(sd_bus *bus, const char *path, const char *interface, const char *property,
                      sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const Session *s = userdata;
-        int r = sd_bus_message_open_container(reply, 'a', "{sv}");
 
-        if (r >= 0 && s->agent)
-                r = sd_bus_message_append(reply, "{sv}{sv}", "lock", "b", (int) s->agent_lock, "logout", "b",
-                                          (int) s->agent_logout);
-        if (r >= 0 && s->agent_version)
-                r = sd_bus_message_append(reply, "{sv}", "version", "s", s->agent_version);
-        if (r >= 0 && s->agent_desktop)
-                r = sd_bus_message_append(reply, "{sv}", "desktop", "s", s->agent_desktop);
-        return r < 0 ? r : sd_bus_message_close_container(reply);
+        return s->agent ? dbus_members_append(reply, session_offer_members, &s->offer)
+                        : sd_bus_message_append(reply, "a{sv}", 0);
 }
 
 /* A vtable's userdata is the session, so what is asked for is found again by its path. */

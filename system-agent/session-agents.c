@@ -47,14 +47,14 @@ static int call(SessionAgents *a, const Session *s, const char *method, sd_bus_s
 
 int session_agents_lock(SessionAgents *a, const Session *s, sd_bus_slot **ret_call,
                         sd_bus_message_handler_t on_answer, void *userdata) {
-        if (!s->agent || !s->agent_lock)
+        if (!s->agent || !s->offer.lock)
                 return -EOPNOTSUPP;
         return call(a, s, "Lock", ret_call, on_answer, userdata);
 }
 
 int session_agents_log_out(SessionAgents *a, const Session *s, sd_bus_slot **ret_call,
                            sd_bus_message_handler_t on_answer, void *userdata) {
-        if (!s->agent || !s->agent_logout)
+        if (!s->agent || !s->offer.logout)
                 return -EOPNOTSUPP;
         return call(a, s, "Logout", ret_call, on_answer, userdata);
 }

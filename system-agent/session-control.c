@@ -211,7 +211,7 @@ int session_control_log_off(SessionControl *c) {
                 return -ENOENT;
         if (g_hash_table_contains(c->logouts, s->id))
                 return 0;
-        if (s->agent && s->agent_logout)
+        if (s->agent && s->offer.logout)
                 begin(c, c->logouts, s, LOGOUT_BY_AGENT);
         else
                 terminate(c, s->id);

@@ -18,6 +18,12 @@ struct SessionRegistry {
         char *at_seat;        /* id of the session last seen at seat0, or NULL */
 };
 
+void session_offer_clear(SessionOffer *offer) {
+        g_free(offer->version);
+        g_free(offer->desktop);
+        *offer = (SessionOffer){};
+}
+
 static void session_free(void *p) {
         Session *s = p;
 
@@ -30,8 +36,7 @@ static void session_free(void *p) {
         g_free(s->class);
         g_free(s->state);
         g_free(s->agent);
-        g_free(s->agent_version);
-        g_free(s->agent_desktop);
+        session_offer_clear(&s->offer);
         g_free(s);
 }
 
@@ -90,7 +95,7 @@ static bool is_covered(const Session *s) {
 }
 
 static bool seems_locked(const Session *s) {
-        return s->locked_hint || s->locked_desktop == SESSION_SAYS_YES || is_covered(s);
+        return s->locked_hint || s->said.locked == SESSION_SAYS_YES || is_covered(s);
 }
 
 static void announce(Session *s) {
@@ -245,7 +250,7 @@ static int check_quota(const SessionRegistry *r, uint32_t uid) {
 }
 
 int session_registry_register(SessionRegistry *r, const char *id, uint32_t uid, const char *sender,
-                              const SessionOffer *offer, const Session **ret) {
+                              SessionOffer *offer, const Session **ret) {
         Session *s = get(r, id);
         int error;
 
@@ -262,10 +267,8 @@ int session_registry_register(SessionRegistry *r, const char *id, uint32_t uid, 
                 return error;
 
         s->agent = g_strdup(sender);
-        s->agent_version = g_strdup(offer->version);
-        s->agent_desktop = g_strdup(offer->desktop);
-        s->agent_lock = offer->lock;
-        s->agent_logout = offer->logout;
+        s->offer = *offer;
+        *offer = (SessionOffer){};
         s->changes |= SESSION_AGENT;
         announce(s);
         *ret = s;
@@ -278,10 +281,8 @@ int session_registry_unregister(SessionRegistry *r, const char *sender) {
         if (!s)
                 return -ENOENT;
         g_clear_pointer(&s->agent, g_free);
-        g_clear_pointer(&s->agent_version, g_free);
-        g_clear_pointer(&s->agent_desktop, g_free);
-        s->agent_lock = s->agent_logout = false;
-        s->locked_desktop = SESSION_SAYS_NOTHING;
+        session_offer_clear(&s->offer);
+        s->said = (SessionReport){};
         judge_lock(s);
         s->changes |= SESSION_AGENT | SESSION_SAID;
         announce(s);
@@ -289,15 +290,21 @@ int session_registry_unregister(SessionRegistry *r, const char *sender) {
         return 0;
 }
 
-int session_registry_report_locked(SessionRegistry *r, const char *sender, bool locked) {
+/* Whether it was news. */
+static bool take(SessionSays *field, SessionSays says) {
+        if (says == SESSION_SAYS_NOTHING || says == *field)
+                return false;
+        *field = says;
+        return true;
+}
+
+int session_registry_report(SessionRegistry *r, const char *sender, const SessionReport *report) {
         Session *s = by_agent(r, sender);
-        SessionSays says = locked ? SESSION_SAYS_YES : SESSION_SAYS_NO;
 
         if (!s)
                 return -ENOENT;
-        if (s->locked_desktop == says)
+        if (!take(&s->said.locked, report->locked))
                 return 0;
-        s->locked_desktop = says;
         s->changes |= SESSION_SAID;
         judge_lock(s);
         announce(s);
@@ -305,8 +312,7 @@ int session_registry_report_locked(SessionRegistry *r, const char *sender, bool 
         return 0;
 }
 
-/* ---------------------------------------------------------------------------------------------------------
- */
+/* --- the whole ---------------------------------------------------------------------------------------- */
 
 GPtrArray *session_registry_list(const SessionRegistry *r) {
         GPtrArray *list = g_ptr_array_sized_new(g_hash_table_size(r->sessions));

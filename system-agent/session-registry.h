@@ -27,17 +27,24 @@ typedef struct SessionFacts {
         bool remote, locked_hint;
 } SessionFacts;
 
-/* What a session agent can do. Strings may be NULL. */
+/* What a session agent can do. Strings may be NULL. The bus's names for these are in dbus-members.c. */
 typedef struct SessionOffer {
-        const char *version, *desktop;
+        char *version, *desktop;
         bool lock, logout;
 } SessionOffer;
+
+void session_offer_clear(SessionOffer *offer);
 
 typedef enum SessionSays {
         SESSION_SAYS_NOTHING,
         SESSION_SAYS_NO,
         SESSION_SAYS_YES,
 } SessionSays;
+
+/* What it says is the case; of what it says nothing it stands by its word. */
+typedef struct SessionReport {
+        SessionSays locked;
+} SessionReport;
 
 /* A session; read-only for others than the registry. */
 typedef struct Session {
@@ -49,9 +56,8 @@ typedef struct Session {
         bool been_active; /* since it or this process began */
 
         char *agent; /* unique bus name of its agent, or NULL */
-        char *agent_version, *agent_desktop;
-        bool agent_lock, agent_logout;
-        SessionSays locked_desktop;
+        SessionOffer offer;
+        SessionReport said;
 
         /* Locked by any account (hint, desktop, or covered by a login screen), and still so after a moment.
          */
@@ -92,15 +98,15 @@ void session_registry_remove(SessionRegistry *r, const char *id);
 void session_registry_set_active(SessionRegistry *r, const char *seat, const char *id);
 void session_registry_commit(SessionRegistry *r);
 
-/* The session agents' side; announced at once. @sender is the unique bus name, @uid its user's by the bus's
- * word. -ENOENT: no such session, or closing; -EACCES: somebody else's or no session of a person's; -EEXIST:
- * it has an agent; -EBUSY: the sender is another session's; -EMFILE: too many of this user; -ENFILE: in
- * total. */
+/* The session agents' side; announced at once. *@offer is taken over where it is accepted. @sender is the
+ * unique bus name, @uid its user's by the bus's word. -ENOENT: no such session, or closing; -EACCES:
+ * somebody else's or no session of a person's; -EEXIST: it has an agent; -EBUSY: the sender is another
+ * session's; -EMFILE: too many of this user; -ENFILE: in total. */
 int session_registry_register(SessionRegistry *r, const char *id, uint32_t uid, const char *sender,
-                              const SessionOffer *offer, const Session **ret);
+                              SessionOffer *offer, const Session **ret);
 /* -ENOENT if @sender is nobody's agent. */
 int session_registry_unregister(SessionRegistry *r, const char *sender);
-int session_registry_report_locked(SessionRegistry *r, const char *sender, bool locked);
+int session_registry_report(SessionRegistry *r, const char *sender, const SessionReport *report);
 
 const Session *session_registry_get(const SessionRegistry *r, const char *id);
 const Session *session_registry_by_agent(const SessionRegistry *r, const char *sender);

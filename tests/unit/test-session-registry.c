@@ -110,12 +110,20 @@ static void assert_at_seat(Bed *b, const char *id) {
 }
 
 static int enrol(Bed *b, const char *id, uint32_t uid, const char *sender) {
-        const SessionOffer offer = {.version = "2", .lock = true};
+        SessionOffer offer = {.version = g_strdup("2"), .lock = true};
         const Session *s = NULL;
         int r = session_registry_register(b->registry, id, uid, sender, &offer, &s);
 
         g_assert_true((r == 0) == (s != NULL));
+        g_assert_true((r == 0) == (offer.version == NULL)); /* taken over, or not */
+        session_offer_clear(&offer);
         return r;
+}
+
+static int report(Bed *b, const char *sender, bool locked) {
+        const SessionReport r = {.locked = locked ? SESSION_SAYS_YES : SESSION_SAYS_NO};
+
+        return session_registry_report(b->registry, sender, &r);
 }
 
 static void test_come_and_go(void) {
@@ -254,24 +262,24 @@ static void test_two_accounts(void) {
         g_assert_cmpint(enrol(b, "1", ALICE, ":1.1"), ==, 0);
         g_string_truncate(b->said, 0);
 
-        g_assert_cmpint(session_registry_report_locked(b->registry, ":1.2", true), ==, -ENOENT);
-        g_assert_cmpint(session_registry_report_locked(b->registry, ":1.1", true), ==, 0);
+        g_assert_cmpint(report(b, ":1.2", true), ==, -ENOENT);
+        g_assert_cmpint(report(b, ":1.1", true), ==, 0);
         assert_said(b, "~1s.");
-        g_assert_cmpint(session_registry_report_locked(b->registry, ":1.1", true), ==, 0);
+        g_assert_cmpint(report(b, ":1.1", true), ==, 0);
         assert_said(b, "");
         run(b, SETTLE + 50 * MSEC);
         assert_said(b, "~1l.");
 
         /* The hint says so too, and then one of them takes it back. */
         update(b, FACTS("1", "alice", ALICE, .locked_hint = true));
-        g_assert_cmpint(session_registry_report_locked(b->registry, ":1.1", false), ==, 0);
+        g_assert_cmpint(report(b, ":1.1", false), ==, 0);
         assert_said(b, "~1f.~1s.");
         g_assert_true(get(b, "1")->locked);
         update(b, FACTS("1", "alice", ALICE));
         assert_said(b, "~1fl.");
 
         /* What an agent said goes with it. */
-        g_assert_cmpint(session_registry_report_locked(b->registry, ":1.1", true), ==, 0);
+        g_assert_cmpint(report(b, ":1.1", true), ==, 0);
         run(b, SETTLE + 50 * MSEC);
         g_assert_true(get(b, "1")->locked);
         g_string_truncate(b->said, 0);
@@ -279,8 +287,8 @@ static void test_two_accounts(void) {
         assert_said(b, "~1asl.");
         g_assert_false(get(b, "1")->locked);
         g_assert_null(get(b, "1")->agent);
-        g_assert_null(get(b, "1")->agent_version);
-        g_assert_cmpint(get(b, "1")->locked_desktop, ==, SESSION_SAYS_NOTHING);
+        g_assert_null(get(b, "1")->offer.version);
+        g_assert_cmpint(get(b, "1")->said.locked, ==, SESSION_SAYS_NOTHING);
         g_assert_cmpint(session_registry_unregister(b->registry, ":1.1"), ==, -ENOENT);
         bed_free(b);
 }
@@ -356,7 +364,7 @@ static void test_register(void) {
         g_assert_cmpint(enrol(b, "1", ALICE, ":1.1"), ==, 0);
         assert_said(b, "~1a");
         g_assert_cmpstr(get(b, "1")->agent, ==, ":1.1");
-        g_assert_true(get(b, "1")->agent_lock && !get(b, "1")->agent_logout);
+        g_assert_true(get(b, "1")->offer.lock && !get(b, "1")->offer.logout);
         g_assert_true(session_registry_by_agent(b->registry, ":1.1") == get(b, "1"));
         g_assert_null(session_registry_by_agent(b->registry, ":1.2"));
 
