@@ -228,6 +228,12 @@ def test_table_fits(host, guest, width, height, unicode):
             assert shown in whole, shown
 
 
+def test_table_with_more(host):
+    lines = Table(host, 80, more=[("Sessions", [[("", "alice")], [("", "bob")]])]).lines()
+    texts = ["".join(t for _, t in line).split() for line in lines]
+    assert texts[texts.index(["Sessions", "alice"]) + 1] == ["bob"]
+
+
 def test_table_of_nothing(host):
     lines = Table(host, 80).lines()
     assert "Powering up, agent unheard" in "".join(t for _, t in lines[0])

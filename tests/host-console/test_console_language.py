@@ -5,7 +5,7 @@ import json
 
 import pytest
 from hostconsole import commands, expect
-from hostconsole.commands import CommandError
+from hostconsole.commands import Action, Command, CommandError
 from hostconsole.events import Event, EventLog, printable
 from hostconsole.expect import ExpectError
 from hostconsole.lineedit import LineEditor
@@ -34,6 +34,16 @@ from hostconsole.view import lookup
      '{"type": "before_migration", "reply_id": "r1", "__name__": "lifecycle-event"}'),
     ("lifecycle-event after_migration failure",
      '{"type": "after_migration", "failure": true, "__name__": "lifecycle-event"}'),
+    ("monitors 1024x768+0+0 off 800x600+1024-20",
+     '{"monitors": [{"id": 0, "enabled": true, "x": 0, "y": 0, "width": 1024, "height": 768, "primary": true}, '
+     '{"id": 1, "enabled": false}, '
+     '{"id": 2, "enabled": true, "x": 1024, "y": -20, "width": 800, "height": 600, "primary": false}], '
+     '"__name__": "monitors-config"}'),
+    ("effects off", '{"off": ["wallpaper", "font-smooth", "animation"], "__name__": "display-effects"}'),
+    ("effects restore", '{"off": [], "__name__": "display-effects"}'),
+    ("effects animation, wallpaper", '{"off": ["animation", "wallpaper"], "__name__": "display-effects"}'),
+    ("console on", '{"connected": true, "__name__": "console-state"}'),
+    ("console off", '{"connected": false, "__name__": "console-state"}'),
     ('send {"__name__": "frob", "a": [null]}', '{"a": [null], "__name__": "frob"}'),
     ('send {"a": 1}', '{"a": 1}'),
 ])
@@ -57,6 +67,8 @@ def test_raw_bytes(typed, data):
     ("lock-screen now", "usage"), ("login", "usage"), ("login a b c", "usage"), ("hibernate ram", "disk or mem"),
     ("lifecycle-event frob", "before_migration"), ("lifecycle-event before_migration a b", "failure"),
     ("echo 1", "JSON object"), ("echo {", "not JSON"), ("send", "not JSON"), ("raw x", "usage"), ('raw "\\q"', "escape"),
+    ("monitors", "usage"), ("monitors 1024x768", "neither"), ("monitors 1024x768+0+0 on", "'on' is neither"),
+    ("effects", "usage"), ("effects off animation", "usage"), ("effects frob", "wallpaper"), ("console maybe", "on or off"),
     ("wait x", "number of seconds"), ("log 0", "at least 1"), ("help frob", "no command"), ("quit now", "usage")])
 def test_wrong_commands_say_what_is_wrong(typed, word):
     with pytest.raises(CommandError, match=word.replace("(", r"\(")):
@@ -81,9 +93,20 @@ def test_usages_side_by_side(width):
     assert width < 79 or len(lines) <= 14
 
 
+def test_added_command(monkeypatch):
+    monkeypatch.setattr(commands, "TABLE", dict(commands.TABLE))
+    commands.add(Command("frob", "frob WHAT", "frobs it", lambda what: Action("call", "frob", what.upper), ("this", "that")))
+    assert commands.parse("frob that").value() == "THAT"
+    assert commands.complete("frob th") == ["that", "this"]
+    assert commands.help_text("frob") == ["frob WHAT", "    frobs it"]
+    with pytest.raises(CommandError, match="usage: frob WHAT"):
+        commands.parse("frob")
+
+
 @pytest.mark.parametrize(("text", "words"), [
     ("lo", ["lock-screen", "log", "log-off", "login"]), ("hibernate ", ["disk", "mem"]), ("raw o", ["off", "on"]),
     ("lifecycle-event before_m", ["before_migration"]), ("lifecycle-event before_migration r f", ["failure"]),
+    ("effects wallpaper an", ["animation"]), ("monitors 800x600+0+0 o", ["off"]), ("console o", ["off", "on"]),
     ("help hib", ["hibernate"]), ("echo x", []), ("shutdown 3 x r", ["reboot"])])
 def test_completion(text, words):
     assert commands.complete(text) == words

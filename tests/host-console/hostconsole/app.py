@@ -92,10 +92,12 @@ def main(argv=None):
         return OK
     options = {"name": a.name, "api_max": a.api_max, "versioning": not a.no_versioning}
     interactive = a.steps is None and not a.json and sys.stdin.isatty() and sys.stdout.isatty()
-    # So that the terminal is restored and the socket removed.
+    # So that the terminal is restored and the socket removed; not before there is somebody to do it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     try:
         with _host(a, {**options, "keep": _KEPT_EVENTS if a.steps is None else None}) as host:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
             if interactive:
                 return ScreenConsole(host, a.raw).run()
             console = PlainConsole(host, a.raw, a.json, a.timeout or expect.DEFAULT_SECONDS)

@@ -6,7 +6,9 @@ import re
 import shlex
 from dataclasses import dataclass
 
+EFFECTS = ("wallpaper", "font-smooth", "animation")
 LIFECYCLE = ("before_migration", "after_migration", "before_hibernation", "after_hibernation")
+_MONITOR = re.compile(r"(\d+)x(\d+)([+-]\d+)([+-]\d+)")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _SIMPLE = {"n": b"\n", "r": b"\r", "t": b"\t", "0": b"\0", "\\": b"\\", '"': b'"', "'": b"'"}
 
@@ -17,7 +19,8 @@ class CommandError(Exception):
 
 @dataclass(frozen=True)
 class Action:
-    """kind: message (send it), bytes (send them), secret (ask the password first), console (name and arguments)."""
+    """kind: message (send it), bytes (send them), secret (ask the password first), console (name and arguments), or call
+    (a function of the console, for commands that somebody added)."""
 
     kind: str
     name: str
@@ -32,6 +35,7 @@ class Command:
     build: object
     words: tuple = ()  # for completion
     rest: bool = False  # takes the rest of the line as it stands
+    again: bool = False  # the words may follow each other
 
 
 def parse(line):
@@ -61,6 +65,8 @@ def complete(line):
         words = list(TABLE)
     elif len(before) == 1 and before[0] in TABLE:
         words = TABLE[before[0]].words or (list(TABLE) if before[0] == "help" else ())
+    elif before[0] in TABLE and TABLE[before[0]].again:
+        words = TABLE[before[0]].words
     elif before[0] == "lifecycle-event" and len(before) > 2:
         words = ["failure"]
     elif before[0] == "shutdown" and len(before) > 2:
@@ -68,6 +74,11 @@ def complete(line):
     else:
         words = ()
     return sorted(w for w in words if w.startswith(last))
+
+
+def add(command):
+    """One more command, of whoever uses the console."""
+    TABLE[command.name] = command
 
 
 def keep_in_history(line):
@@ -168,6 +179,41 @@ def _lifecycle(event, *more):
     return Action("message", "lifecycle-event", {**members, "__name__": "lifecycle-event"})
 
 
+def _monitors(text):
+    """In the order of the outputs; the first one that is on is the primary one."""
+    monitors = []
+    for ident, word in enumerate(text.split()):
+        place = _MONITOR.fullmatch(word)
+        if place:
+            width, height, x, y = (int(n) for n in place.groups())
+            monitors.append({"id": ident, "enabled": True, "x": x, "y": y, "width": width, "height": height,
+                             "primary": not any(m["enabled"] for m in monitors)})
+        elif word == "off":
+            monitors.append({"id": ident, "enabled": False})
+        else:
+            raise CommandError(f"monitors: {word!r} is neither WIDTHxHEIGHT+X+Y, as 1024x768+0+0, nor off")
+    if not monitors:
+        raise CommandError("usage: monitors WxH+X+Y|off...")
+    return _message("monitors-config", monitors=monitors)
+
+
+def _effects(text):
+    words = text.replace(",", " ").split()
+    if words == ["restore"]:
+        words = []
+    elif words == ["off"]:
+        words = list(EFFECTS)
+    elif not words or set(words) - set(EFFECTS):
+        raise CommandError(f"usage: effects off|restore|LIST, of {', '.join(EFFECTS)}")
+    return _message("display-effects", off=words)
+
+
+def _console_state(state):
+    if state not in ("on", "off"):
+        raise CommandError(f"console: on or off, not {state!r}")
+    return _message("console-state", connected=state == "on")
+
+
 def _send(text):
     message = _object(text, "send")
     return Action("message", str(message.get("__name__")), message)
@@ -235,6 +281,12 @@ TABLE = {c.name: c for c in (
             lambda n: _message("set-number-of-cpus", count=_number(n, "the number"))),
     Command("lifecycle-event", "lifecycle-event TYPE [ID] [failure]", "run the hooks of TYPE; ID asks for completion",
             _lifecycle, LIFECYCLE),
+    Command("monitors", "monitors WxH+X+Y|off...", "arrange the monitors, in the order of the outputs", _monitors, ("off",),
+            rest=True, again=True),
+    Command("effects", "effects off|restore|LIST", "tone effects down: all, none, or those of the list", _effects,
+            ("off", "restore", *EFFECTS), rest=True, again=True),
+    Command("console", "console on|off", "somebody looks at the console, or nobody does any more", _console_state,
+            ("on", "off")),
     Command("send", "send {JSON}", "send any object as a message", _send, rest=True),
     Command("raw", 'raw on|off|"BYTES"', "show the raw lines; or send bytes, with escapes, no newline added", _raw,
             ("on", "off"), rest=True),

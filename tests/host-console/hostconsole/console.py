@@ -35,6 +35,8 @@ class Console:
             return
         if action.kind == "secret":
             self.ask_password(action.value)
+        elif action.kind == "call":
+            action.value(self)
         elif action.kind == "bytes":
             self.host.send_bytes(action.value)
         elif action.kind == "message":

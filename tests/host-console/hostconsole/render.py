@@ -71,8 +71,10 @@ def bytes_text(value):
 class Table:
     """The sections of the view; each has a label, the item whose age it shows, and rows."""
 
-    def __init__(self, host, width, unicode=True):
+    def __init__(self, host, width, unicode=True, more=()):
+        """@more: further sections, as (label, rows)."""
         self._host = host
+        self._more = [(label, None, rows) for label, rows in more]
         self._view = host.view
         self._width = width
         self._room = width - LABEL - AGE - 1
@@ -129,6 +131,7 @@ class Table:
             ("Status", "status", [self._status()]),
             ("Memory", "memory", self._memory()),
             ("User", self._newest("user", "session"), [self._user()]),
+            *self._more,
             ("System", "os", [self._system()]),
             ("Host", self._newest("host_name", "fqdn", "cpus", "timezone"), [self._names()]),
             ("Interfaces", "nics", [self._nic(n) for n in self._list("nics")] or _NONE),

@@ -90,8 +90,12 @@ class Terminal:
 
 
 class ScreenConsole(Console):
-    def __init__(self, host, raw=False):
+    """A companion, who knows what the wire does not show, has sections(), (label, rows) pairs to be shown in the view, and
+    notes(), lines that become events."""
+
+    def __init__(self, host, raw=False, companion=None):
         super().__init__(host, raw)
+        self._companion = companion
         encoding = (sys.stdout.encoding or "").lower()
         self._unicode = encoding.startswith("utf")
         self._terminal = Terminal(colour="NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb")
@@ -172,6 +176,8 @@ class ScreenConsole(Console):
         raise CommandError("wait is for scripts: here time passes by itself")
 
     def _settle(self):
+        for note in self._companion.notes() if self._companion else ():
+            self.host.note(note)
         for expectation in list(self._waiting):
             result = self.host.poll(expectation)
             if result is None:
@@ -203,7 +209,8 @@ class ScreenConsole(Console):
 
     def _draw(self):
         width, height = self._terminal.size
-        table = Table(self.host, width, self._unicode)
+        more = self._companion.sections() if self._companion else ()
+        table = Table(self.host, width, self._unicode, more)
         lines = [table.title()]
         if self._overlay is not None:
             lines += [fit([("", f" {text}")], width) for text in self._overlay[: height - 3]]
