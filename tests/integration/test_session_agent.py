@@ -10,8 +10,8 @@ import time
 import pytest
 from gi.repository import Gio, GLib
 
-from rig.bus import MANAGER, NAME, PATH, Bus
-from rig.desktop import (AGENT_INTERFACE, AGENT_PATH, NEVER, Agent, Call, Locker, LoginManager, Peer, SessionBus,
+from rig.bus import MANAGER, NAME, PATH, Bus, SessionBus
+from rig.desktop import (AGENT_INTERFACE, AGENT_PATH, NEVER, Agent, Call, Locker, LoginManager, Peer,
                          SessionManager, SystemAgent, USER, wait, wait_while)
 from rig.pace import INSTRUMENTED, scaled
 

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from rig.desktop import AS_USER, Agent, LoginManager, SessionBus, SystemAgent, USER, wait, wait_while
-from rig.bus import Bus
+from rig.desktop import AS_USER, Agent, LoginManager, SystemAgent, USER, wait, wait_while
+from rig.bus import Bus, SessionBus
 
 MATE = "/usr/bin/mate-screensaver"
 

@@ -31,7 +31,18 @@ self.RemoveObject(path)
 self.EmitSignal("{LOGIN1}.Manager", "SessionRemoved", "so", [args[0], dbus.ObjectPath(path)])"""
 _REFUSES = "raise dbus.exceptions.DBusException('not today', name='org.freedesktop.DBus.Error.AccessDenied')"
 _NO_SESSION = "raise dbus.exceptions.DBusException('none', name='org.freedesktop.login1.NoSessionForPID')"
-_LOCKING = {"locks": _LOCKS, "ignores": "", "refuses": _REFUSES}
+# As the real one: it asks the desktop, and the hint is the desktop's to give.
+_ASKS = f"""objects["{LOGIN1_PATH}/session/" + args[0]].EmitSignal("{LOGIN1}.Session", "%s", "", [])"""
+_LOCKING = {"locks": _LOCKS, "ignores": "", "refuses": _REFUSES, "asks": _ASKS % "Lock"}
+# The real one goes by control groups.
+_BY_ENVIRONMENT = f"""try:
+    text = open(f"/proc/{{args[0]}}/environ", "rb").read()
+except OSError:
+    text = b""
+found = [v for v in text.split(b"\\0") if v.startswith(b"XDG_SESSION_ID=")]
+ret = "{LOGIN1_PATH}/session/" + (found[0][15:].decode() if found else "")
+if ret not in objects:
+    {_NO_SESSION}"""
 
 # What a system bus has in common everywhere: nobody owns or calls anything unless a policy file lets them.
 _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -54,20 +65,54 @@ _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Co
     <allow send_destination="org.freedesktop.DBus"/>
     <allow send_destination="org.freedesktop.login1"/>
   </policy>
-  <policy user="root">
+  <policy user="{user}">
     <allow own="org.freedesktop.login1"/>
   </policy>
   <include>{policy}</include>
+{more}</busconfig>
+"""
+_SESSION_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+  </policy>
 </busconfig>
 """
+# What is started ends with us, however that comes, and not by a key that is meant for us.
+_TIED = ["setpriv", "--pdeathsig", "TERM"]
+
+
+def as_user(uid):
+    """What to put before a command to run it as that user."""
+    return [*_TIED] if uid == os.geteuid() else [*_TIED, f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+
+
+def start_daemon(configuration, uid, log=None):
+    """A bus that takes connections; what it says goes to the file @log, or to where we say things."""
+    daemon = subprocess.Popen(
+        [*as_user(uid), "dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile", "--print-address"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+    assert daemon.stdout.readline().startswith(b"unix:"), f"no bus with {configuration}"
+    return daemon
 
 
 class Bus:
-    def __init__(self, directory, start=True):
+    """@more goes into its configuration; what daemon and clients say goes to the file @log."""
+
+    def __init__(self, directory, start=True, more="", log=None):
         self._directory = Path(directory)
+        self._log = log
         self._socket = self._directory / "bus"
         self._configuration = self._directory / "bus.conf"
-        self._configuration.write_text(_CONFIGURATION.format(socket=self._socket, policy=POLICY))
+        self._configuration.write_text(_CONFIGURATION.format(
+            socket=self._socket, policy=POLICY, user=os.geteuid(), more=more))
         self.address = f"unix:path={self._socket}"
         self._daemon = None
         self._clients = []
@@ -75,10 +120,7 @@ class Bus:
             self.start()
 
     def start(self):
-        self._daemon = subprocess.Popen(
-            ["dbus-daemon", f"--config-file={self._configuration}", "--nofork", "--nopidfile", "--print-address"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        assert self._daemon.stdout.readline().startswith(b"unix:")
+        self._daemon = start_daemon(self._configuration, os.geteuid(), self._log)
 
     def stop(self):
         """Ends the daemon, and with it every connection."""
@@ -104,17 +146,21 @@ class Bus:
 
     def run(self, *command):
         """A client that ends with the bus."""
-        client = subprocess.Popen(command, env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address})
+        client = subprocess.Popen([*_TIED, *command], stdout=self._log, stderr=self._log, start_new_session=True,
+                                  env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address})
         self._clients.append(client)
         return client
 
-    def connect(self, uid=0):
-        """A connection by that user."""
+    def connect(self, uid=None):
+        """A connection, by that user if one is given."""
+        if uid is None:
+            return self._connect()
+        ours = os.geteuid()
         os.seteuid(uid)
         try:
             return self._connect()
         finally:
-            os.seteuid(0)
+            os.seteuid(ours)
 
     def _connect(self):
         flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
@@ -168,6 +214,32 @@ class Client:
         return until(check, within, "a change of properties")
 
 
+class SessionBus:
+    """The bus of one user."""
+
+    def __init__(self, directory, uid=65534, log=None):
+        home = Path(directory) / "user"
+        home.mkdir()
+        os.chown(home, uid, uid)
+        configuration = home / "bus.conf"
+        configuration.write_text(_SESSION_CONFIGURATION.format(socket=home / "bus"))
+        self.address = f"unix:path={home}/bus"
+        self._daemon = start_daemon(configuration, uid, log)
+
+    def connect(self):
+        flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
+        connection = Gio.DBusConnection.new_for_address_sync(self.address, flags, None, None)
+        connection.set_exit_on_close(False)
+        self.connection = connection
+        return self
+
+    def close(self):
+        if self._daemon:
+            self._daemon.terminate()
+            self._daemon.wait()
+            self._daemon = None
+
+
 class LoginManager:
     """dbusmock's login manager, with sessions added, changed and removed as they are by the real one."""
 
@@ -189,6 +261,7 @@ class LoginManager:
             self._add(f"/seat/{seat}", "Seat", {"ActiveSession": GLib.Variant("(so)", ("", "/"))})
         self._carry_out("TerminateSession", "s", "", _ENDS)
         self._carry_out("GetSessionByPID", "u", "o", _NO_SESSION)
+        self._carry_out("UnlockSession", "s", "", _ASKS % "Unlock")
         self._carry_out("SetWallMessage", "sb", "", "")
         self._carry_out("ScheduleShutdown", "st", "", "")
         self.locking("locks")
@@ -197,7 +270,7 @@ class LoginManager:
         self._mock("", "AddMethod", "(sssss)", f"{LOGIN1}.Manager", method, arguments, answer, code)
 
     def locking(self, how):
-        """What comes of LockSession: "locks", "ignores" or "refuses"."""
+        """What comes of LockSession: "locks", "ignores", "refuses" or "asks", which is up to the desktop."""
         self._carry_out("LockSession", "s", "", _LOCKING[how])
 
     def refuse(self, method):
@@ -206,6 +279,18 @@ class LoginManager:
     def process_is_part_of(self, session):
         """Of every process."""
         self._carry_out("GetSessionByPID", "u", "o", f'ret = "{LOGIN1_PATH}/session/{session}"')
+
+    def knows_processes(self):
+        """By the environment that each was started with."""
+        self._carry_out("GetSessionByPID", "u", "o", _BY_ENVIRONMENT)
+
+    def unlock(self, session):
+        """As when somebody has proved to be its user: its desktop is asked to unlock."""
+        self._client.call(LOGIN1, LOGIN1_PATH, f"{LOGIN1}.Manager", "UnlockSession", GLib.Variant("(s)", (session,)))
+
+    def sessions(self):
+        """The ids of those that there are."""
+        return [s[0] for s in self._client.call(LOGIN1, LOGIN1_PATH, f"{LOGIN1}.Manager", "ListSessions")[0]]
 
     def calls(self, *methods):
         """What it was asked to do so far, with these methods: (method, argument...)."""

@@ -22,20 +22,6 @@ AGENT_INTERFACE = "org.ovirt.GuestAgent1.SessionAgent"
 AS_USER = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
 NEVER = object()
 
-_SESSION_BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>session</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/>
-    <allow own="*"/>
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-  </policy>
-</busconfig>
-"""
 _LOGIN1_XML = f"""<node>
   <interface name="{LOGIN1}.Manager">
     <method name="GetSession"><arg type="s" direction="in"/><arg type="o" direction="out"/></method>
@@ -233,35 +219,6 @@ class SystemAgent(Peer):
 
     def ask(self, method):
         return self.call(self.agent(), AGENT_PATH, AGENT_INTERFACE, method)
-
-
-class SessionBus:
-    """The bus of one user."""
-
-    def __init__(self, directory):
-        self._directory = Path(directory) / "user"
-        self._directory.mkdir()
-        os.chown(self._directory, USER, USER)
-        configuration = self._directory / "bus.conf"
-        configuration.write_text(_SESSION_BUS.format(socket=self._directory / "bus"))
-        self.address = f"unix:path={self._directory}/bus"
-        self._daemon = subprocess.Popen(
-            [*AS_USER, "dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile", "--print-address"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        assert self._daemon.stdout.readline().startswith(b"unix:")
-
-    def connect(self):
-        flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
-        connection = Gio.DBusConnection.new_for_address_sync(self.address, flags, None, None)
-        connection.set_exit_on_close(False)
-        self.connection = connection
-        return self
-
-    def close(self):
-        if self._daemon:
-            self._daemon.terminate()
-            self._daemon.wait()
-            self._daemon = None
 
 
 class Locker(Peer):
