@@ -3,6 +3,7 @@
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,37 +11,50 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "host-console"))
 
+from companion import Companion  # noqa: E402
 from hostconsole.host import Host  # noqa: E402
 from hostconsole.screen import ScreenConsole  # noqa: E402
 from tour import Tour  # noqa: E402
 
 KEPT_EVENTS = 20000
 INTRODUCTION = """
-You are the host now: you see what a guest tells VDSM, and send it commands. "help" lists them, "quit" or
-Ctrl-D ends it all. Things to try:
+You are the host now: you see what a guest tells VDSM, and send it commands. You also play the guest's users, with the
+command "guest". "help" lists all, Tab completes, "quit" or Ctrl-D ends it all. The login manager is
+{login_manager}.
 
-    echo {"a": "text"}          the guest repeats it
-    raw on                      the lines as they are on the wire
-    disconnect, connect         a host that restarts
+Things to try, in this order:
+
+    guest log-in alice                    she sits down; her session agent registers
+    lock-screen                           the host locks her session, and learns when it is locked
+    guest unlock                          as if she had given her password; guest lock locks it
+    guest log-in bob                      another user; "guest switch" changes between the two
+    lifecycle-event before_migration 1    hooks run, and then the host may go on
+    log-off                               the session at the seat ends
+    echo {{"a": "text"}}                    the guest repeats it
+    raw on                                the lines as they are on the wire
+    disconnect, connect                   a host that restarts
+"""
+DISPLAY = """\
+    screenshot FILE.png                   what the user at the seat sees
 """
 INSIDE = """
 In another terminal, inside the guest:
 
-    ./demo --guest seat alice               a user sits down; "seat" alone: leaves
-    ./demo --guest hostname other           the host is told at once
+    ./demo --guest hostname other         the host is told at once
     ./demo --guest ip link set eth0 down
-    ./demo --guest busctl introspect org.ovirt.GuestAgent1 /org/ovirt/GuestAgent1
+    ./demo --guest busctl tree org.ovirt.GuestAgent1
 """
 
 
 def show(guest, host):
     """The console, until the person leaves it."""
-    print(INTRODUCTION + (INSIDE if guest.has_shell else ""))
+    print(INTRODUCTION.format(login_manager=guest.login_manager) + (DISPLAY if guest.has_display else "")
+          + (INSIDE if guest.has_shell else ""))
     try:
         input("Press Enter to begin. ")
     except EOFError:
         return 0
-    return ScreenConsole(host).run()
+    return ScreenConsole(host, companion=Companion(guest, host)).run()
 
 
 def main():
@@ -49,6 +63,8 @@ def main():
     parser.add_argument("--script", action="store_true")
     parser.add_argument("--place", choices=["user", "root", "shared", "vm"], required=True)
     arguments = parser.parse_args()
+    # Hooks that others may write to would not be run.
+    os.umask(0o022)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda n, _: sys.exit(128 + n))
 
@@ -64,7 +80,7 @@ def main():
             stack.callback(guest.close)
             host = stack.enter_context(Host.listen(guest.port, name="demo", keep=keep))
             guest.start()
-        return Tour(guest, host).run() if arguments.script else show(guest, host)
+        return Tour(guest, host, Path(arguments.build)).run() if arguments.script else show(guest, host)
 
 
 if __name__ == "__main__":

@@ -1,53 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest made of processes: the real system agent, a bus and a login manager of its own, in namespaces.
+"""A guest made of processes: the real agents, real desktops, and a bus of their own, in namespaces.
 
-It is the machine's own file systems, memory and processors that are reported; names, network and package list belong to
-the namespaces, so that they can change without touching the machine.
+The login manager is played, since a real one is for real machines only: dbusmock's, as the integration tests have it. It
+is the machine's own file systems, memory and processors that are reported; names, network, users and package list
+belong to the namespaces, so that they can change without touching the machine.
 """
 
 import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/integration"))
+
+from desktop_session import DesktopSession  # noqa: E402
+from guest import EVENTS, HOOKS, PACKAGE, USERS, Guest, GuestError  # noqa: E402
+from rig.bus import Bus, LoginManager, as_user  # noqa: E402
+
 PORT = "ovirt-guest-agent.0"
-LOGIN1 = "org.freedesktop.login1"
 DPKG = Path("/var/lib/dpkg")
+FIRST_UID = 64100  # of the demo's users, which belong to nobody in Debian's scheme
 START_SECONDS = 15
 STOP_SECONDS = 5
 
-BUS_CONFIG = """\
-<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/>
-    <allow own="org.freedesktop.login1"/>
-    <deny send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-    <allow send_destination="org.freedesktop.DBus"/>
-    <allow send_destination="org.freedesktop.login1"/>
-  </policy>
-  <include>{policy}</include>
-{own}</busconfig>
-"""
 # Where there are no namespaces the agent is not root.
 OWN_POLICY = """\
   <policy user="{user}">
@@ -55,41 +35,29 @@ OWN_POLICY = """\
     <allow send_destination="org.ovirt.GuestAgent1"/>
   </policy>
 """
-PACKAGE = """\
-Package: {name}
-Status: install ok installed
-Priority: optional
-Section: kernel
-Maintainer: Nobody <nobody@example.org>
-Architecture: all
-Version: {version}
-Description: a package of the demo's
 
-"""
-
-
-class GuestError(RuntimeError):
-    """The guest cannot be started or changed."""
-
-
-class LocalGuest:
+class LocalGuest(Guest):
     at_once = 1.0  # seconds for a change to reach the host
-    is_fast = True
+    is_fast = has_display = True
     has_shell = True  # ./demo --guest
+    login_manager = "played (dbusmock); ./demo --vm has the real one"
 
     def __init__(self, build, place):
         self.place = place
         self.isolated = place != "shared"
         self.nic = None  # an interface that may be changed
         self.has_packages = False  # whether the list may be changed
-        self._state = Path(build) / "guest"
-        self._program = Path(build) / "system-agent/ovirt-system-agent"
-        self._processes = []
-        self._agent = None
+        # Where a service manager runs, hooks are its units; in namespaces it is not seen.
+        self.has_hooks = self.isolated or not os.path.exists("/run/systemd/system")
+        self._build = Path(build)
+        self._state = self._build / "guest"
+        self._agent = self._bus = self._logins = None
+        self._desktops = {}  # user -> DesktopSession
+        self._opened = 0
+        self._mounts = []
         self._directory = Path(tempfile.mkdtemp(prefix="ovirt-demo-"))
+        self._directory.chmod(0o755)  # the users' sessions are in it
         self.port = str(self._directory / "port")
-        self._bus = f"unix:path={self._directory}/bus"
-        self._environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self._bus}
 
     def __enter__(self):
         try:
@@ -104,26 +72,24 @@ class LocalGuest:
     def start(self):
         if self.isolated:
             self._isolate()
-        self._start_bus()
-        self._start("login-manager", sys.executable, "-m", "dbusmock", "--system", "-t",
-                    Path(__file__).with_name("login_manager.py"))
-        self._until(lambda: "true" in self._busctl("call", "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                                   "org.freedesktop.DBus", "NameHasOwner", "s", LOGIN1),
-                    "the login manager")
-        self._agent = self._start("agent", self._program, "--config",
-                                  Path(self._program).parent / "data/ovirt-guest-agent.conf", "--port", f"{PORT}={self.port}")
-        self._state.write_text(f"{os.getpid()}\n{self.place}\n{self._bus}\n")
+        self._start_buses()
+        self._make_hooks()
+        self._start_agent()
+        self._state.write_text(f"{os.getpid()}\n{self.place}\n{self._bus.address}\n")
         return self
 
     def close(self):
         if self._state.exists() and self._state.read_text().startswith(f"{os.getpid()}\n"):
             self._state.unlink()
-        for process in reversed(self._processes):
-            self._stop(process)
-        self._processes.clear()
-        if self.has_packages:
-            subprocess.run(["umount", DPKG], check=False)
-            self.has_packages = False
+        for desktop in self._desktops.values():
+            desktop.close()
+        self._desktops.clear()
+        if self._agent:
+            self._stop(self._agent)
+        if self._bus:
+            self._bus.close()
+        while self._mounts:
+            subprocess.run(["umount", self._mounts.pop()], check=False)
         shutil.rmtree(self._directory, ignore_errors=True)
 
     # -- what happens in the guest
@@ -137,10 +103,50 @@ class LocalGuest:
         return (self._directory / "agent.log").read_text(errors="replace")
 
     def busctl(self, *arguments):
-        return self._busctl(*arguments)
+        done = subprocess.run(["busctl", f"--address={self._bus.address}", "--no-pager", *arguments], text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=START_SECONDS)
+        return done.stdout
 
-    def seat(self, name):
-        self._busctl("call", LOGIN1, "/org/freedesktop/login1", "org.ovirt.Demo.Seat", "SitDown", "s", name)
+    def open_session(self, user):
+        """The user logs in at the seat, as the login manager sees it."""
+        self._reap()
+        if user in self._desktops:
+            raise GuestError(f"{user} is logged in already")
+        self._opened += 1
+        ident, uid = f"c{self._opened}", self._uid_of(user)
+        self._logins.add(ident, user, uid=uid, type_="x11")
+        self._desktops[user] = DesktopSession(ident, user, uid, self._directory / ident, self._bus.address,
+                                              self._session_agent)
+        self._logins.activate(ident)
+
+    def start_desktop(self, user):
+        self._desktop(user).start()
+
+    def switch(self, user):
+        self._logins.activate(self._desktop(user).ident)
+
+    def close_session(self, user):
+        ident = self._desktop(user).ident
+        others = [d.ident for u, d in self._desktops.items() if u != user]
+        self._logins.activate(others[0] if others else "")
+        self._logins.remove(ident)
+        self._reap()
+
+    def lock(self, user):
+        """As the user does it."""
+        self._desktop(user).lock()
+
+    def unlock(self, user):
+        """As if the user had given the password."""
+        self._logins.unlock(self._desktop(user).ident)
+
+    def is_locked(self, user):
+        """By the word of the desktop."""
+        return self._desktop(user).is_locked()
+
+    def screenshot(self, user, path):
+        self._desktop(user).screenshot(path)
 
     def hostname(self):
         return socket.gethostname()
@@ -158,10 +164,22 @@ class LocalGuest:
                        errors="surrogateescape")
         new.rename(status)
 
+    def _desktop(self, user):
+        self._reap()
+        if user not in self._desktops:
+            raise GuestError(f"{user} is not logged in")
+        return self._desktops[user]
+
+    def _reap(self):
+        """The login manager may have ended sessions because the host wanted it; the real one ends their processes."""
+        alive = self._logins.sessions()
+        for user in [u for u, d in self._desktops.items() if d.ident not in alive]:
+            self._desktops.pop(user).close()
+
     # -- how it is made
 
     def _isolate(self):
-        """A network interface and a list of packages that may be changed."""
+        """What may be changed: a network interface, a list of packages, users; and no service manager in sight."""
         try:
             # The default configuration leaves veth* out.
             _run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "veth0")
@@ -175,45 +193,59 @@ class LocalGuest:
             copy = self._directory / "dpkg"
             copy.mkdir()
             shutil.copy(DPKG / "status", copy)
-            _run("mount", "--bind", copy, DPKG)
+            self._mount("--bind", copy, DPKG)
             self.has_packages = True
         except (GuestError, OSError):
             pass
+        if self.place == "root":
+            passwd = self._directory / "passwd"
+            passwd.write_text(Path("/etc/passwd").read_text() + "".join(
+                f"{u}:x:{self._uid_of(u)}:{self._uid_of(u)}:{u.title()}:/nonexistent:/bin/sh\n" for u in USERS))
+            self._mount("--bind", passwd, "/etc/passwd")
+        # A place that lockers look for before they ask for the login manager.
+        systemd = Path("/run/systemd")
+        self._mount("-t", "tmpfs", "none", systemd if systemd.is_dir() else systemd.parent)
+        (systemd / "seats").mkdir(parents=True)
 
-    def _start_bus(self):
-        own = ""
-        if os.geteuid() != 0:
-            own = OWN_POLICY.format(user=escape(pwd.getpwuid(os.geteuid()).pw_name))
-        config = self._directory / "bus.conf"
-        config.write_text(BUS_CONFIG.format(socket=escape(f"{self._directory}/bus"), own=own,
-                                            policy=escape(str(TOP / "dbus-interfaces/org.ovirt.GuestAgent1.conf"))))
-        self._start("bus", "dbus-daemon", "--nofork", "--nopidfile", f"--config-file={config}")
-        self._until((self._directory / "bus").exists, "the bus")
+    def _mount(self, *arguments):
+        _run("mount", *arguments)
+        self._mounts.append(arguments[-1])
 
-    def _start(self, name, *command):
-        """A child that ends when this program does, however that ends."""
-        with open(self._directory / f"{name}.log", "wb") as log:
-            process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *map(str, command)], stdin=subprocess.DEVNULL,
-                                       stdout=log, stderr=log, env=self._environment, start_new_session=True)
-        process.name = name
-        self._processes.append(process)
-        return process
+    def _uid_of(self, user):
+        """Only root has others' numbers to give away."""
+        return FIRST_UID + USERS.index(user) if self.place == "root" else os.geteuid()
 
-    def _until(self, condition, what):
-        deadline = time.monotonic() + START_SECONDS
-        while not condition():
-            for process in self._processes:
-                if process.poll() is not None:
-                    log = (self._directory / f"{process.name}.log").read_text(errors="replace")
-                    raise GuestError(f"{what} ended with {process.returncode}:\n{log[-2000:]}")
-            if time.monotonic() > deadline:
-                raise GuestError(f"{what} did not start within {START_SECONDS} s")
-            time.sleep(0.02)
+    def _start_buses(self):
+        own = "" if os.geteuid() == 0 else OWN_POLICY.format(user=os.geteuid())
+        try:
+            with open(self._directory / "bus.log", "wb") as log:
+                self._bus = Bus(self._directory, more=own, log=log)
+                self._logins = LoginManager(self._bus)
+        except AssertionError as e:
+            raise GuestError(f"{e}:\n{(self._directory / 'bus.log').read_text(errors='replace')[-2000:]}") from None
+        self._logins.locking("asks")
+        self._logins.knows_processes()
 
-    def _busctl(self, *arguments):
-        done = subprocess.run(["busctl", f"--address={self._bus}", "--no-pager", *arguments], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=START_SECONDS)
-        return done.stdout
+    def _make_hooks(self):
+        for event in EVENTS:
+            directory = self._directory / "hooks.d" / event
+            directory.mkdir(parents=True, mode=0o755)
+            for name, text in HOOKS.items():
+                script = directory / name
+                script.write_text(f"#!/bin/sh\n{text}\n")
+                script.chmod(0o755)
+
+    def _start_agent(self):
+        configuration = self._directory / "agent.conf"
+        default = (self._build / "system-agent/data/ovirt-guest-agent.conf").read_text()
+        configuration.write_text(default.replace("[hooks]\n", f"[hooks]\ndirectory = {self._directory}/hooks.d\n"))
+        # Where every user may start it.
+        self._session_agent = shutil.copy(self._build / "session-agent/ovirt-session-agent", self._directory)
+        with open(self._directory / "agent.log", "wb") as log:
+            self._agent = subprocess.Popen(
+                [*as_user(os.geteuid()), self._build / "system-agent/ovirt-system-agent", "--config", configuration,
+                 "--port", f"{PORT}={self.port}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self._bus.address}, start_new_session=True)
 
     @staticmethod
     def _stop(process):

@@ -5,13 +5,16 @@ import sys
 import textwrap
 import time
 
+from guest import USERS
 from hostconsole.render import Table
 
 AT_ONCE = 1.0  # seconds for a change in the guest to reach the host
 AT_ONCE_IF_SLOW = 15.0  # in a machine without KVM a login alone takes seconds
+LOCK = 5.0  # a desktop takes its time to lock and to unlock
 SOON = 10.0
 START = 60.0  # a virtual machine may still be busy with itself
-USER = "alice"
+ALICE, BOB = USERS
+SEAT = ("active-user", "session-logon", "session-lock", "session-unlock", "session-logoff")
 PACKAGE = ("linux-image-9.9.9-demo", "9.9.9-1")  # a pattern of the default configuration matches it
 ADDRESS = "198.51.100.7"
 ODD = {
@@ -27,8 +30,11 @@ class NotSeen(Exception):
 
 
 class Tour:
-    def __init__(self, guest, host):
+    def __init__(self, guest, host, pictures):
+        """@pictures: the directory for what the display shows."""
         self.guest = guest
+        self.pictures = pictures
+        self._at_once = AT_ONCE if guest.is_fast else AT_ONCE_IF_SLOW
         self.host = host
         self.steps = self.skipped = 0
         self._mark = 0
@@ -36,8 +42,9 @@ class Tour:
     def run(self):
         """Exit status."""
         try:
-            for part in (self.connect, self.negotiate, self.report, self.echo, self.bad_line, self.seat, self.change,
-                         self.host_restarts, self.answer, self.refuse, self.look_inside, self.stop, self.judge):
+            for part in (self.connect, self.negotiate, self.report, self.echo, self.bad_line, self.log_in, self.lock,
+                         self.switch, self.look_inside, self.log_off, self.hooks, self.change, self.host_restarts,
+                         self.refuse, self.stop, self.judge):
                 part()
         except NotSeen as e:
             print(f"✗ {e}", flush=True)
@@ -87,11 +94,100 @@ class Tour:
                     "three lines in the log")
         self._ok(f"three bad lines cost only themselves: the next one was answered{self._after(answer)}")
 
-    def seat(self):
-        self._told(lambda: self.guest.seat(USER), f"{USER} sat down", "active-user", name=USER)
+    def log_in(self):
+        print(f"\n  The login manager is {self.guest.login_manager}.\n", flush=True)
+        self._send("lock-screen")
+        answer = self._see("session-logoff", SOON)
+        self._ok(f"lock-screen with nobody there: the host need not wait for a lock{self._after(answer)}")
+        self._told(lambda: self.guest.open_session(ALICE), f"{ALICE} logged in", "active-user", name=ALICE)
         self._see("session-logon", SOON)
-        self._told(lambda: self.guest.seat(""), f"{USER} left", "active-user", name="None")
-        self._see("session-logoff", SOON)
+        self._start_desktop(ALICE)
+
+    def _start_desktop(self, user):
+        self.guest.start_desktop(user)
+        session = self._until(lambda: self._session_with_agent(user), START, f"a session agent of {user}'s")
+        what = "it found the desktop's locker" if session["Offer"].get("lock") else "no locker of a desktop"
+        self._ok(f"the session agent of {user} registered for session {session['Id']}: {what}")
+
+    def _session_with_agent(self, user):
+        """Where there is a desktop, its locker may come later than the agent."""
+        session = self.guest.session_of(user)
+        ready = session and session["Agent"] and (session["Offer"].get("lock") or not self.guest.has_display)
+        return session if ready else None
+
+    def lock(self):
+        desktop = self._picture("desktop") if self.guest.has_display else None
+        self._told(lambda: self.host.send("lock-screen"), "the host's lock-screen locked the session",
+                   "session-lock", within=LOCK)
+        self._really(ALICE, locked=True)
+        if self.guest.has_display:
+            self._until(lambda: self._picture("locked") != desktop, SOON, "another picture on the display")
+            self._ok("the display shows it: see desktop.png and locked.png in build-demo")
+        self._told(lambda: self.guest.unlock(ALICE), f"{ALICE} unlocked it again", "session-unlock", within=LOCK)
+        self._really(ALICE, locked=False)
+        self._told(lambda: self.guest.lock(ALICE), f"{ALICE} locked it by hand", "session-lock", within=LOCK)
+        self._told(lambda: self.guest.unlock(ALICE), "and unlocked it", "session-unlock", within=LOCK)
+
+    def _really(self, user, locked):
+        """By the desktop's own word, and the agent's on the bus."""
+        self._until(lambda: self.guest.is_locked(user) == locked, SOON,
+                    f"the desktop of {user} to be {'locked' if locked else 'unlocked'}")
+        self._until(lambda: self.guest.session_of(user)["Locked"] == locked, SOON, "the same on the bus")
+
+    def _picture(self, name):
+        path = self.pictures / f"{name}.png"
+        self.guest.screenshot(ALICE, path)
+        return path.read_bytes()
+
+    def switch(self):
+        self._told(lambda: self.guest.lock(ALICE), f"{ALICE} locks and leaves the seat to {BOB}", "session-lock", within=LOCK)
+        self._seat_told(lambda: self.guest.open_session(BOB), f"{BOB} logged in beside {ALICE}",
+                        f"active-user {BOB}", "session-unlock")
+        self._start_desktop(BOB)
+        self._seat_told(lambda: self.guest.switch(ALICE), f"the seat changed to {ALICE}, whose session is locked",
+                        f"active-user {ALICE}", "session-lock")
+        self._seat_told(lambda: self.guest.switch(BOB), f"and back to {BOB}, whose is not",
+                        f"active-user {BOB}", "session-unlock")
+        self._told(lambda: self.host.send("lock-screen"), f"lock-screen locked the session of {BOB}", "session-lock",
+                   within=LOCK)
+        self._really(BOB, locked=True)
+        self._told(lambda: self.guest.unlock(BOB), f"{BOB} unlocked it; {ALICE}'s stays locked", "session-unlock",
+                   within=LOCK)
+        self._really(ALICE, locked=True)
+
+    def _seat_told(self, cause, what, *expected):
+        """Just that is told of the seat, in this order."""
+        self._begin()
+        cause()
+
+        def told():
+            return [f"{e.name} {e['name']}" if e.name == "active-user" else e.name
+                    for e in self.host.events[self._mark:] if e.kind == "message" and e.name in SEAT]
+        self._until(lambda: len(told()) >= len(expected), self._at_once, f"{', '.join(expected)}; {what}")
+        if told() != list(expected):
+            raise NotSeen(f"{', '.join(expected)}, in this order; it was {', '.join(told())}")
+        self._ok(f"{what}: the host was told {', then '.join(expected)}")
+
+    def log_off(self):
+        self._seat_told(lambda: self.host.send("log-off"), f"the host's log-off ended the session of {BOB}",
+                        f"active-user {ALICE}", "session-lock")
+        self._until(lambda: not self.guest.session_of(BOB), SOON, f"the session of {BOB} to go")
+        self._seat_told(lambda: self.guest.close_session(ALICE), f"{ALICE} logged out", "session-logoff", "active-user None")
+
+    def hooks(self):
+        if not self.guest.has_hooks:
+            self._skip("hooks: without namespaces they would be run by this machine's own service manager")
+            return
+        self._send("lifecycle-event before_migration demo-1")
+        answer = self._see("completion", SOON, done=True, reply_id="demo-1")
+        lines = [line for line in self.guest.log().splitlines() if "before_migration/" in line]
+        for wanted in ("10_greet: before_migration: a hook runs as root", "20_break failed with exit status 3",
+                       "30_last: and the next one"):
+            if not any(wanted in line for line in lines):
+                raise NotSeen(f"a line with {wanted!r} in the agent's log; there are only:\n" + "\n".join(lines))
+        self._ok(f"before_migration: three hooks ran, the broken one held up nobody, and the host may go "
+                 f"on{self._after(answer)}; the log says:")
+        print(textwrap.indent("\n".join(lines), "    "), flush=True)
 
     def change(self):
         if not self.guest.isolated:
@@ -126,16 +222,8 @@ class Tour:
         self._see("heartbeat", SOON)
         self._ok("the host went and came back: a fresh report that begins with a whole message, nothing stale in it")
 
-    def answer(self):
-        self._send("lock-screen")
-        answer = self._see("session-logoff", SOON)
-        self._ok(f"lock-screen with nobody there: the host need not wait for a lock{self._after(answer)}")
-        self._send("lifecycle-event before_migration 1")
-        answer = self._see("completion", SOON, done=True)
-        self._ok(f"before_migration: whatever hooks there are have run{self._after(answer)}")
-
     def refuse(self):
-        self._send({"__name__": "login", "username": USER, "password": PASSWORD})
+        self._send({"__name__": "login", "username": ALICE, "password": PASSWORD})
         line = '"login": this version cannot do it'
         self._until(lambda: line in self.guest.log(), SOON, f"the log to say {line}")
         if PASSWORD in self.guest.log():
@@ -180,11 +268,11 @@ class Tour:
         self._begin()
         self.host.send(message)
 
-    def _told(self, cause, what, message, /, **members):
-        """Something changes in the guest, and the host learns of it at once."""
+    def _told(self, cause, what, message, /, within=None, **members):
+        """Something changes in the guest, and the host learns of it, at once if nothing else is said."""
         self._begin()
         cause()
-        event = self._see(message, AT_ONCE if self.guest.is_fast else AT_ONCE_IF_SLOW, **members)
+        event = self._see(message, within or self._at_once, **members)
         self._ok(f"{what}: the host was told{self._after(event)}")
 
     def _after(self, event):
