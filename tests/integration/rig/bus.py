@@ -151,18 +151,7 @@ class Bus:
         self._clients.append(client)
         return client
 
-    def connect(self, uid=None):
-        """A connection, by that user if one is given."""
-        if uid is None:
-            return self._connect()
-        ours = os.geteuid()
-        os.seteuid(uid)
-        try:
-            return self._connect()
-        finally:
-            os.seteuid(ours)
-
-    def _connect(self):
+    def connect(self):
         flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
         connection = Gio.DBusConnection.new_for_address_sync(self.address, flags, None, None)
         connection.set_exit_on_close(False)
