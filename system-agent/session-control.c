@@ -39,7 +39,7 @@ struct SessionControl {
         Logind *logind;
         SessionAgents *agents;
         GHashTable *locks, *logouts; /* Attempt, by session id */
-        RateLimit refused_limit;
+        RateLimit refused_limit, failed_limit;
 };
 
 static void attempt_free(void *p) {
@@ -62,7 +62,7 @@ SessionControl *session_control_new(sd_event *event, SessionRegistry *registry, 
         c->agents = agents;
         c->locks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, attempt_free);
         c->logouts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, attempt_free);
-        c->refused_limit = (RateLimit){.interval_usec = 60 * USEC_PER_SEC, .burst = 5};
+        c->refused_limit = c->failed_limit = (RateLimit){.interval_usec = 60 * USEC_PER_SEC, .burst = 5};
         return c;
 }
 
@@ -146,10 +146,14 @@ static void next_means(Attempt *a) {
 
         if (s && a->means == LOCK_BY_LOGIND && use(a, s, LOCK_BY_AGENT) >= 0)
                 return;
-        if (s && a->table == c->locks)
-                log_warning("Session %s of user %s does not lock: its desktop does not confirm it", s->id,
-                            s->user);
-        else if (s) {
+        if (s && a->table == c->locks) {
+                unsigned suppressed;
+
+                if (rate_limit(&c->failed_limit, &suppressed))
+                        log_warning("Session %s of user %s does not lock: its desktop does not confirm it "
+                                    "(%u more before)",
+                                    s->id, s->user, suppressed);
+        } else if (s) {
                 log_info("Session %s of user %s does not end by itself: ending it", s->id, s->user);
                 terminate(c, s->id);
         }

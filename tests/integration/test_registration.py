@@ -2,87 +2,22 @@
 """The agents of the sessions at the door, each an ordinary user's: who is let in, as what, and for how long."""
 
 import pwd
-import time
 
 import pytest
-from gi.repository import Gio, GLib
-from rig.agent import PORT
+from gi.repository import GLib
 from rig.bus import LOGIN1_PATH, MANAGER, NAME, PATH, PROPERTIES, SESSION, SESSION_FILE, LoginManager, structure
-from rig.caller import AGENT_INTERFACE, AGENT_PATH, USER, Caller, Refused, error_of
-from rig.pace import scaled, until
+from rig.caller import AGENT_INTERFACE, AGENT_PATH, USER, Refused, error_of
+from rig.door import MANAGER_OF_OBJECTS, MINE, OTHER, Door, Watch, refusal
+from rig.pace import until
 
 DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 INVALID = "org.freedesktop.DBus.Error.InvalidArgs"
-MANAGER_OF_OBJECTS = "org.freedesktop.DBus.ObjectManager"
-MINE = PATH + "/session/_31"
-OTHER = 1    # another user; the bus wants to know each
 USERS = sorted(u.pw_uid for u in pwd.getpwall() if u.pw_uid not in (0, USER))
-
-
-def refusal(name):
-    return f"{NAME}.Error.{name}"
-
-
-class Door:
-    """An agent on the bus with some sessions, and those who knock."""
-
-    def __init__(self, party, bus, host=False):
-        self.party, self.bus = party, bus
-        self.logins = LoginManager(bus)
-        self.logins.add("1", "alice")
-        self.logins.add("2", "alice")
-        self.logins.add("3", "bob", uid=OTHER, seat="", remote=True)
-        self.logins.add("m", "alice", kind="manager", seat="")
-        self.logins.add("c", "alice", state="closing")
-        self.logins.activate("1")
-        if host:
-            self.host, self.agent = party.settled(guest=party.guest(), bus=bus)
-        else:
-            self.agent = party.agent("--port", f"{PORT}={party.directory}/none", bus=bus)
-        self.root = bus.connect()
-        until(lambda: self.root.has_owner(NAME), what="the agent's name")
-        until(lambda: MINE in self.objects(), what="the sessions")
-
-    def caller(self, uid=USER, **options):
-        return self.party.keep(Caller(self.bus, uid, **options))
-
-    def objects(self):
-        return self.root.call(NAME, PATH, MANAGER_OF_OBJECTS, "GetManagedObjects")[0]
-
-    def get(self, name, path=MINE):
-        return self.root.call(NAME, path, PROPERTIES, "Get", GLib.Variant("(ss)", (SESSION, name)))[0]
 
 
 @pytest.fixture
 def door(party):
     return Door(party, party.bus())
-
-
-class Watch:
-    """The signals of the agent's, from here on: (interface, signal, arguments)."""
-
-    def __init__(self, bus):
-        self._connection = bus.connect().connection
-        self.seen = []
-        self._connection.signal_subscribe(NAME, None, None, None, None, Gio.DBusSignalFlags.NONE, self._on_signal)
-        # What was subscribed to is in force once the bus has answered something else.
-        self._connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId",
-                                   None, None, Gio.DBusCallFlags.NONE, 5000, None)
-
-    def _on_signal(self, _connection, _sender, path, interface, signal, arguments):
-        self.seen.append((path, interface, signal, arguments.unpack()))
-
-    def wait(self, condition, within=2):
-        """The first signal that fits."""
-        def look():
-            while GLib.MainContext.default().iteration(False):
-                pass
-            return next((s for s in self.seen if condition(*s)), None)
-        return until(look, within, "a signal")
-
-    def changed(self, name, value, path=MINE):
-        self.wait(lambda p, _i, signal, a: p == path and signal == "PropertiesChanged" and a[0] == SESSION
-                  and a[1].get(name) == value)
 
 
 # --- let in, and out
@@ -279,37 +214,6 @@ def test_wrong_types(door, method, signature, arguments):
     if method == "Register":
         assert door.get("Agent") == ""
         assert agent.register("1") == MINE
-
-
-def test_huge_strings(door):
-    """Cut, and not kept."""
-    agent = door.caller()
-    agent.register("1", desktop="x" * 1_000_000, version="x" + "ž" * 100_000)
-    offer = door.get("Offer")
-    assert offer["desktop"] == "x" * 64 and offer["version"] == "x" + "ž" * 31
-    agent.report(**{f"k{i}": "x" * 1000 for i in range(1000)}, locked=True)
-    assert door.get("LockedDesktop") == "yes"
-    assert error_of(door.caller().register, "9" * 1_000_000) == refusal("NoSuchSession")
-    assert all(len(line) < 1000 for line in door.agent.log(level=""))
-
-
-def test_a_flood(party):
-    """Of 1,000 calls of one, while others register and the host hears heartbeats in time."""
-    door = Door(party, party.bus(), host=True)
-    flooder, agent = door.caller(OTHER), door.caller()
-    door.host.collect(scaled(1.5))
-    mark, begin = len(door.host.events), time.monotonic()
-    flooder.begin_register("1", times=1000)
-    flooder.flood("Register", "(sa{sv})", "1", {})
-    assert agent.register("1") == MINE
-    door.host.collect(4)
-    flooder.kill()
-    beats = [e.time for e in door.host.events[mark:] if e.kind == "message" and e.name == "heartbeat"]
-    assert len(beats) >= (time.monotonic() - begin) * 0.6
-    assert max(b - a for a, b in zip(beats, beats[1:])) < scaled(1.5)
-    assert door.get("Agent") == agent.name
-    assert len(door.agent.log("Refusing user")) <= 6
-    assert door.agent.memory_peak_kib() < 64 * 1024
 
 
 # --- what is to be seen
