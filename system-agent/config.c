@@ -16,6 +16,7 @@ typedef enum KeyType {
         KEY_BOOL,
         KEY_LIST,
         KEY_PATH,
+        KEY_DOMAINS,
 } KeyType;
 
 /* Every key, with its default. The numbers are the old agent's; its lists have grown by what has come since:
@@ -46,6 +47,9 @@ static const struct Key {
         {"general", "ignore_zero_size_fs", KEY_BOOL, offsetof(Config, ignore_zero_size_fs), "true"},
         {"general", "ignored_nics", KEY_LIST, offsetof(Config, ignored_nics),
          "docker0 podman[0-9]* cni* virbr*-nic veth*"},
+        {"credentials", "valid", KEY_SECONDS, offsetof(Config, credentials_valid), "30"},
+        {"credentials", "domains", KEY_DOMAINS, offsetof(Config, credentials_domains), ""},
+        {"credentials", "unlock", KEY_BOOL, offsetof(Config, credentials_unlock), "false"},
         {"hooks", "directory", KEY_PATH, offsetof(Config, hooks_directory), HOOKS_DIRECTORY},
         {"virtio", "device_prefix", KEY_PATH, offsetof(Config, device_prefix), "/dev/virtio-ports/"},
 };
@@ -98,6 +102,21 @@ static int set_path(char **field, const char *value) {
         return 0;
 }
 
+/* One "=", something before it, and no "@" that would come beside the one that stays. */
+static bool is_domain_entry(const char *word) {
+        const char *separator = strchr(word, '=');
+
+        return separator && separator > word && !strpbrk(separator + 1, "=@");
+}
+
+static int set_domains(char ***field, const char *value) {
+        (void) set_list(field, value);
+        for (char **word = *field; *word; word++)
+                if (!is_domain_entry(*word))
+                        return -EINVAL;
+        return 0;
+}
+
 static int key_set(const struct Key *k, Config *c, const char *value) {
         void *field = (char *) c + k->offset;
 
@@ -110,6 +129,8 @@ static int key_set(const struct Key *k, Config *c, const char *value) {
                 return set_list(field, value);
         case KEY_PATH:
                 return set_path(field, value);
+        case KEY_DOMAINS:
+                return set_domains(field, value);
         }
         g_assert_not_reached();
 }
@@ -119,6 +140,7 @@ static const char *const expected[] = {
         [KEY_BOOL] = "true or false",
         [KEY_LIST] = "a list of words",
         [KEY_PATH] = "an absolute path",
+        [KEY_DOMAINS] = "a list of entries ENGINE=GUEST or ENGINE=",
 };
 
 typedef struct Loading {
@@ -189,6 +211,7 @@ Config *config_free(Config *c) {
         g_strfreev(c->applications_list);
         g_strfreev(c->ignored_fs);
         g_strfreev(c->ignored_nics);
+        g_strfreev(c->credentials_domains);
         g_free(c->hooks_directory);
         g_free(c->device_prefix);
         g_free(c);
@@ -204,6 +227,7 @@ static char *key_get(const struct Key *k, const Config *c) {
         case KEY_BOOL:
                 return g_strdup(*(const bool *) field ? "true" : "false");
         case KEY_LIST:
+        case KEY_DOMAINS:
                 return g_strjoinv(" ", *(char **const *) field);
         case KEY_PATH:
                 return g_strdup(*(char *const *) field);

@@ -20,6 +20,10 @@ typedef struct Config {
         char **ignored_fs;        /* glob patterns */
         bool ignore_zero_size_fs;
         char **ignored_nics; /* glob patterns */
+        /* [credentials] */
+        uint64_t credentials_valid; /* seconds */
+        char **credentials_domains; /* "ENGINE=GUEST", see credentials_map_domain() */
+        bool credentials_unlock;    /* without the desktop's help */
         /* [hooks] */
         char *hooks_directory;
         /* [virtio] */

@@ -121,14 +121,14 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
 }
 
 /* The child's life. An inherited descriptor would keep a port busy, so all but ours go. */
-static void run_child(pid_t parent, int fd, SubprocessFunction function, void *userdata) {
+static void run_child(pid_t parent, int input, int fd, SubprocessFunction function, void *userdata) {
         sigset_t none;
 
         (void) setpgid(0, 0);
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
                 _exit(EXIT_FAILURE);
-        if (dup2(fd, STDERR_FILENO + 1) < 0)
+        if (dup2(input, STDIN_FILENO) < 0 || dup2(fd, STDERR_FILENO + 1) < 0)
                 _exit(EXIT_FAILURE);
         (void) close_range(STDERR_FILENO + 2, ~0U, 0);
         for (int i = 1; i < NSIG; i++)
@@ -157,7 +157,7 @@ int subprocess_start(Subprocess **ret, sd_event *event, const SubprocessLimits *
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                run_child(parent, child_end, function, function_userdata);
+                run_child(parent, limits->input, child_end, function, function_userdata);
 
         s = g_new0(Subprocess, 1);
         s->pid = pid;

@@ -25,6 +25,7 @@ typedef struct SubprocessLimits {
         uint64_t time_usec;
         size_t output_max;
         bool output_cut; /* what exceeds it is thrown away, and no reason to end the child */
+        int input;       /* what the child's standard input is; 0 is ours */
 } SubprocessLimits;
 
 /* Forks a child that runs @function. @done is called once, from the event loop. SIGCHLD must be blocked. */

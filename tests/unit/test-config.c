@@ -39,6 +39,36 @@ static void test_defaults(void) {
         g_assert_true(g_strv_contains((const char *const *) c->applications_list, "kernel"));
 }
 
+static void test_credentials(void) {
+        static const struct {
+                const char *line; /* in [credentials] */
+                int r;
+                const char *printed;
+        } cases[] = {
+                {"valid = 10", 0, "valid = 10\n"},
+                {"unlock = yes", 0, "unlock = true\n"},
+                {"unlock = GNOME", -EINVAL, NULL},
+                {"domains =", 0, "domains = \n"},
+                {"domains = a=b  c=\n d*=E.f", 0, "domains = a=b c= d*=E.f\n"},
+                {"domains = a", -EINVAL, NULL},
+                {"domains = a=b =c", -EINVAL, NULL},
+                {"domains = a=b=c", -EINVAL, NULL},
+                {"domains = a=b@c", -EINVAL, NULL},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                _cleanup_(config_freep) Config *c = NULL;
+                g_autofree char *text = g_strdup_printf("[credentials]\n%s\n", cases[i].line),
+                                *printed = NULL;
+
+                g_assert_cmpint(load(text, &c), ==, cases[i].r);
+                if (cases[i].r < 0)
+                        continue;
+                printed = print(c);
+                g_assert_nonnull(strstr(printed, cases[i].printed));
+        }
+}
+
 static void test_values(void) {
         static const struct {
                 const char *line; /* in [general] */
@@ -150,6 +180,7 @@ static void test_unreadable(void) {
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/config/defaults", test_defaults);
+        g_test_add_func("/config/credentials", test_credentials);
         g_test_add_func("/config/values", test_values);
         g_test_add_func("/config/messages", test_messages);
         g_test_add_func("/config/unreadable", test_unreadable);
