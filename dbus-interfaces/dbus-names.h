@@ -11,6 +11,10 @@
 #define OVIRT_SESSION_AGENT_INTERFACE "org.ovirt.GuestAgent1.SessionAgent"
 #define OVIRT_SESSION_AGENT_PATH "/org/ovirt/GuestAgent1/SessionAgent"
 
+#define OVIRT_CREDENTIALS_NAME "org.ovirt.vdsm.Credentials"
+#define OVIRT_CREDENTIALS_PATH "/org/ovirt/vdsm/Credentials"
+#define OVIRT_CREDENTIALS_INTERFACE "org.ovirt.vdsm.Credentials"
+
 #define OVIRT_ERROR_NO_SUCH_SESSION "org.ovirt.GuestAgent1.Error.NoSuchSession"
 #define OVIRT_ERROR_NOT_YOUR_SESSION "org.ovirt.GuestAgent1.Error.NotYourSession"
 #define OVIRT_ERROR_ALREADY_REGISTERED "org.ovirt.GuestAgent1.Error.AlreadyRegistered"

@@ -63,7 +63,8 @@ static int is_user(const char *name, uid_t uid) {
         static char buffer[65536];
         struct passwd entry, *found = NULL;
 
-        return getpwnam_r(name, &entry, buffer, sizeof(buffer), &found) == 0 && found && found->pw_uid == uid;
+        return getpwnam_r(name, &entry, buffer, sizeof(buffer), &found) == 0 && found &&
+               found->pw_uid == uid;
 }
 
 static int authenticate(const CredReply *c, uid_t uid) {

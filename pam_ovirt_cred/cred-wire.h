@@ -29,6 +29,10 @@
 #define CRED_REQUEST_SIZE (CRED_HEADER_SIZE + CRED_TOKEN_LENGTH)
 #define CRED_REPLY_MAX (CRED_HEADER_SIZE + 5 + CRED_USER_MAX + 1 + CRED_PASSWORD_MAX + 1)
 
+/* What ovirt-check-password, which gets a reply on its standard input, says with its exit status: that the
+ * password is wrong, or not for that user. Others than this and 0 mean that it does not know. */
+#define CRED_EXIT_WRONG 10
+
 typedef enum CredStatus {
         CRED_OK = 1,      /* the token was right: here they are, once */
         CRED_NOTHING = 2, /* nobody is to be logged in, or no longer */

@@ -2,12 +2,15 @@
 #include "agent.h"
 
 #include <signal.h>
+#include <stdlib.h>
 
 #include <systemd/sd-daemon.h>
 
 #include "bus.h"
 #include "channels.h"
+#include "cred-server.h"
 #include "dbus-agent.h"
+#include "dbus-credentials.h"
 #include "dbus-registration.h"
 #include "dbus-session.h"
 #include "guest-monitor.h"
@@ -17,6 +20,7 @@
 #include "session-agents.h"
 #include "session-control.h"
 #include "session-registry.h"
+#include "sign-on.h"
 #include "util/log.h"
 
 /* How long the last message may take to leave. */
@@ -39,6 +43,9 @@ struct Agent {
         SessionAgents *session_agents;
         SessionControl *control;
         Hooks *hooks;
+        CredServer *credentials; /* NULL if nobody could fetch any */
+        SignOn *sign_on;
+        DbusCredentials *credentials_face;
         DbusAgent *face;
         DbusRegistration *registration;
         DbusSession *session_face;
@@ -68,12 +75,25 @@ static void on_sessions_settled(void *userdata) {
         Agent *a = userdata;
         const Session *s = session_registry_at_seat(a->sessions);
 
+        sign_on_sessions_settled(a->sign_on);
         if (g_strcmp0(a->user, s ? s->user : NULL) != 0) {
                 g_free(a->user);
                 a->user = s ? g_strdup(s->user) : NULL;
                 dbus_agent_user_changed(a->face);
         }
         on_guest_changed(GUEST_CHANGE_USER, a);
+}
+
+static int on_announce(const char *token, uint32_t uid, void *userdata) {
+        Agent *a = userdata;
+
+        return dbus_credentials_announce(a->credentials_face, token, uid);
+}
+
+static void on_offer_ended(void *userdata) {
+        Agent *a = userdata;
+
+        dbus_credentials_stop(a->credentials_face);
 }
 
 static void on_refresh(void *userdata) {
@@ -109,7 +129,8 @@ static int on_bus_connected(sd_bus *bus, void *userdata) {
 
         session_agents_attach(a->session_agents, bus);
         /* Objects first, the name last. */
-        if ((r = dbus_session_attach(a->session_face, bus)) < 0 || (r = logind_attach(a->logind, bus)) < 0)
+        if ((r = dbus_session_attach(a->session_face, bus)) < 0 || (r = logind_attach(a->logind, bus)) < 0 ||
+            (r = dbus_credentials_attach(a->credentials_face, bus)) < 0)
                 return r;
         return dbus_agent_attach(a->face, bus);
 }
@@ -121,6 +142,7 @@ static void on_bus_disconnected(void *userdata) {
         session_agents_detach(a->session_agents);
         dbus_registration_detach(a->registration);
         dbus_session_detach(a->session_face);
+        dbus_credentials_detach(a->credentials_face);
         dbus_agent_detach(a->face);
 }
 
@@ -170,6 +192,20 @@ static int add_line(Agent *a, const ProtocolOps *ops, const PortOverride *overri
         return 0;
 }
 
+/* The service manager makes the directory where the PAM module looks; run by hand there is none. */
+static void serve_credentials(Agent *a) {
+        const char *directory = secure_getenv("RUNTIME_DIRECTORY");
+        _cleanup_free_ char *name = g_path_get_basename(CRED_SOCKET_PATH), *path = NULL;
+        int r;
+
+        if (!directory)
+                return;
+        path = g_build_filename(directory, name, NULL);
+        r = cred_server_new(&a->credentials, a->event, path, on_offer_ended, a);
+        if (r < 0)
+                log_error_errno(r, "No single sign-on: cannot listen on %s: %m", path);
+}
+
 int agent_new(Agent **ret, const Config *config, const PortOverride *overrides, size_t n_overrides) {
         static const BusCallbacks bus_callbacks = {on_bus_connected, on_bus_disconnected};
         static const SessionCallbacks session_callbacks = {on_session_changed, on_sessions_settled};
@@ -188,12 +224,16 @@ int agent_new(Agent **ret, const Config *config, const PortOverride *overrides, 
         a->session_agents = session_agents_new();
         a->control = session_control_new(a->event, a->sessions, a->logind, a->session_agents);
         a->hooks = hooks_new(a->event, config->hooks_directory, HOOKS_TIME_USEC, sd_booted() > 0);
+        a->credentials_face = dbus_credentials_new();
+        serve_credentials(a);
+        a->sign_on = sign_on_new(a->event, config, a->sessions, a->logind, a->credentials, on_announce, a);
         a->services = (Services){
                 .event = a->event,
                 .sessions = a->sessions,
                 .logind = a->logind,
                 .control = a->control,
                 .hooks = a->hooks,
+                .sign_on = a->sign_on,
         };
         a->registration = dbus_registration_new(a->sessions);
         a->session_face = dbus_session_new(a->sessions, a->control);
@@ -226,6 +266,9 @@ Agent *agent_free(Agent *a) {
         dbus_agent_free(a->face);
         dbus_session_free(a->session_face);
         dbus_registration_free(a->registration);
+        sign_on_free(a->sign_on);
+        cred_server_free(a->credentials);
+        dbus_credentials_free(a->credentials_face);
         hooks_free(a->hooks);
         session_control_free(a->control);
         session_agents_free(a->session_agents);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cred-server.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -54,9 +55,18 @@ static void forget(CredServer *s) {
 
 static void end(CredServer *s) {
         if (s->n_wrong > 0)
-                log_warning("%u wrong tokens were tried while credentials were offered", s->n_wrong);
+                log_warning("Wrong tokens that were tried while credentials were offered: %u", s->n_wrong);
         forget(s);
         s->ended(s->userdata);
+}
+
+bool cred_server_is_offering(const CredServer *s) {
+        return s->offer;
+}
+
+void cred_server_withdraw(CredServer *s) {
+        if (s->offer)
+                end(s);
 }
 
 static int on_expired(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -80,30 +90,21 @@ int cred_server_offer(CredServer *s, const Credentials *c, uint64_t usec, const 
         const CredReply fetched = {.status = CRED_OK, .user = c->user, .password = c->password};
         int r;
 
-        forget(s);
+        cred_server_withdraw(s);
         s->n_wrong = 0;
         s->offer = secret_new(sizeof(Offer));
         r = s->offer->n = cred_reply_encode(&fetched, s->offer->reply);
         if (r >= 0)
                 r = make_token(s->offer->token);
         if (r >= 0) /* a machine that sleeps is not offered for longer */
-                r = sd_event_add_time_relative(s->event, &s->offer_source, CLOCK_BOOTTIME, usec, 0, on_expired,
-                                               s);
+                r = sd_event_add_time_relative(s->event, &s->offer_source, CLOCK_BOOTTIME, usec, 0,
+                                               on_expired, s);
         if (r < 0) {
                 forget(s);
                 return r;
         }
         *ret_token = s->offer->token;
         return 0;
-}
-
-bool cred_server_is_offering(const CredServer *s) {
-        return s->offer;
-}
-
-void cred_server_withdraw(CredServer *s) {
-        if (s->offer)
-                end(s);
 }
 
 /* Takes as long for any token. */
@@ -133,7 +134,7 @@ static void reply(const Client *c, const uint8_t *data, int n) {
 }
 
 static void reply_status(const Client *c, CredStatus status) {
-        uint8_t buffer[CRED_REPLY_MAX];
+        uint8_t buffer[CRED_REPLY_MAX] = {};
 
         reply(c, buffer, cred_reply_encode(&(CredReply){.status = status}, buffer));
 }
@@ -157,8 +158,8 @@ static int on_request_time(sd_event_source *source, uint64_t usec, void *userdat
 
 static int set_time(Client *c, uint64_t usec, sd_event_time_handler_t handler) {
         c->timer_source = sd_event_source_disable_unref(c->timer_source);
-        return sd_event_add_time_relative(c->server->event, &c->timer_source, CLOCK_MONOTONIC, usec, 0, handler,
-                                          c);
+        return sd_event_add_time_relative(c->server->event, &c->timer_source, CLOCK_MONOTONIC, usec, 0,
+                                          handler, c);
 }
 
 /* Lets who guesses wait, and nobody else: the offer stands. */
@@ -236,6 +237,7 @@ static void add_client(CredServer *s, int fd, pid_t pid) {
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        /* cppcheck-suppress nullPointer */
         _cleanup_close_ int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         struct ucred peer = {.uid = (uid_t) -1};
         socklen_t size = sizeof(peer);
@@ -244,10 +246,11 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 
         if (client < 0)
                 return 0;
-        /* The directory lets nobody else in; somebody may have opened it up. */
-        if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != 0) {
+        /* We are root. The directory lets nobody else in; somebody may have opened it up. */
+        if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != geteuid()) {
                 if (rate_limit(&s->refused_limit, &suppressed))
-                        log_warning("Process %d of user %u is not root, and gets no credentials (%u more before)",
+                        log_warning("Process %d of user %u is not root's, and gets no credentials (%u more "
+                                    "before)",
                                     (int) peer.pid, (unsigned) peer.uid, suppressed);
                 return 0;
         }

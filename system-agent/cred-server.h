@@ -21,15 +21,15 @@
 
 typedef struct CredServer CredServer;
 
-/* @ended is called whenever an offer has ended, for whatever reason but a newer one. Listens on socket @path,
+/* @ended is called whenever an offer has ended, for whatever reason. Listens on socket @path,
  * from now on: a client is told at once that there is nothing. */
 int cred_server_new(CredServer **ret, sd_event *event, const char *path, void (*ended)(void *userdata),
                     void *userdata);
 CredServer *cred_server_free(CredServer *s);
 DEFINE_CLEANUP(CredServer, cred_server_free)
 
-/* Offers @c for @usec. *ret_token is what fetches it, valid until the offer ends. -EINVAL if one of them is
- * empty; there is no offer then, nor after another error. */
+/* Offers @c for @usec; what was offered before no longer is. *ret_token is what fetches it, valid until the
+ * offer ends. -EINVAL if one of them is empty; there is no offer then, nor after another error. */
 int cred_server_offer(CredServer *s, const Credentials *c, uint64_t usec, const char **ret_token);
 bool cred_server_is_offering(const CredServer *s);
 /* Ends the offer, if there is one. */

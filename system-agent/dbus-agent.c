@@ -2,11 +2,8 @@
 #include "dbus-agent.h"
 
 #include "dbus-names.h"
+#include "dbus-own-name.h"
 #include "dbus-sender.h"
-#include "util/log.h"
-
-/* The bus's answer to a request for a name that has an owner. */
-#define NAME_IN_QUEUE 2
 
 struct DbusAgent {
         const Channels *channels;
@@ -124,18 +121,6 @@ DbusAgent *dbus_agent_free(DbusAgent *d) {
         return NULL;
 }
 
-static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const sd_bus_error *e = sd_bus_message_get_error(m);
-        uint32_t result = 0;
-
-        if (e)
-                log_warning("Cannot own the bus name %s: %s", OVIRT_GUEST_AGENT_NAME, e->message);
-        else if (sd_bus_message_read(m, "u", &result) >= 0 && result == NAME_IN_QUEUE)
-                log_warning("The bus name %s belongs to another process; waiting for it",
-                            OVIRT_GUEST_AGENT_NAME);
-        return 0;
-}
-
 int dbus_agent_attach(DbusAgent *d, sd_bus *bus) {
         int r;
 
@@ -145,8 +130,7 @@ int dbus_agent_attach(DbusAgent *d, sd_bus *bus) {
                                      vtable, d);
         if (r < 0)
                 return r;
-        return sd_bus_request_name_async(bus, &d->name_slot, OVIRT_GUEST_AGENT_NAME, SD_BUS_NAME_QUEUE,
-                                         on_name, d);
+        return dbus_own_name(bus, &d->name_slot, OVIRT_GUEST_AGENT_NAME);
 }
 
 void dbus_agent_detach(DbusAgent *d) {

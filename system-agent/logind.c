@@ -418,6 +418,10 @@ int logind_lock_session(Logind *l, const char *id, sd_bus_slot **ret_call,
                                         on_answer, userdata, "s", id);
 }
 
+int logind_unlock_session(Logind *l, const char *id) {
+        return call_manager(l, "unlock the session", "UnlockSession", "s", id);
+}
+
 int logind_terminate_session(Logind *l, const char *id) {
         return call_manager(l, "end the session", "TerminateSession", "s", id);
 }

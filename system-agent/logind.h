@@ -33,6 +33,8 @@ bool logind_is_known(const Logind *l);
  * is its to log), unless *@ret_call is freed before; both may be NULL. */
 int logind_lock_session(Logind *l, const char *id, sd_bus_slot **ret_call,
                         sd_bus_message_handler_t on_answer, void *userdata);
+/* Asks session @id to unlock itself. Whoever calls this has seen its user's password. */
+int logind_unlock_session(Logind *l, const char *id);
 /* Ends session @id by force. */
 int logind_terminate_session(Logind *l, const char *id);
 /* Powers off, or reboots, in @delay_usec; replaces what was scheduled before. Users are shown @message,

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,8 +61,8 @@ static char **make_command(uint32_t uid) {
         if (sd_booted() > 0)
                 g_strv_builder_add_many(b, "/usr/bin/systemd-run", "--quiet", "--no-ask-password", "--pipe",
                                         "--wait", "--collect", "--service-type=exec",
-                                        "--property=LimitCORE=0", "--description=oVirt password check", runtime,
-                                        "--", NULL);
+                                        "--property=LimitCORE=0", "--description=oVirt password check",
+                                        runtime, "--", NULL);
         g_strv_builder_add_many(b, program, number, NULL);
         return g_strv_builder_end(b);
 }

@@ -9,6 +9,7 @@
 #include "logind.h"
 #include "session-control.h"
 #include "session-registry.h"
+#include "sign-on.h"
 
 typedef struct Services {
         sd_event *event;
@@ -16,4 +17,5 @@ typedef struct Services {
         Logind *logind;
         SessionControl *control;
         Hooks *hooks;
+        SignOn *sign_on;
 } Services;

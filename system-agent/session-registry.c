@@ -47,8 +47,7 @@ bool session_is_persons(const Session *s) {
         return g_strv_contains(classes, s->class) && !g_str_equal(s->state, "closing");
 }
 
-/* Login screens, and lock screens that are sessions of their own. */
-static bool is_cover(const Session *s) {
+bool session_is_cover(const Session *s) {
         return g_str_equal(s->class, "greeter") || g_str_equal(s->class, "lock-screen");
 }
 
@@ -66,6 +65,10 @@ static Session *active_of(const SessionRegistry *r, const char *seat) {
 
 const Session *session_registry_get(const SessionRegistry *r, const char *id) {
         return get(r, id);
+}
+
+const Session *session_registry_shown(const SessionRegistry *r) {
+        return active_of(r, SEAT);
 }
 
 const Session *session_registry_at_seat(const SessionRegistry *r) {
@@ -91,7 +94,7 @@ const Session *session_registry_at_seat(const SessionRegistry *r) {
 static bool is_covered(const Session *s) {
         const Session *active = s->seat[0] ? active_of(s->registry, s->seat) : NULL;
 
-        return s->been_active && active && active != s && is_cover(active);
+        return s->been_active && active && active != s && session_is_cover(active);
 }
 
 static bool seems_locked(const Session *s) {
@@ -256,7 +259,7 @@ int session_registry_register(SessionRegistry *r, const char *id, uint32_t uid, 
 
         if (!s || g_str_equal(s->state, "closing"))
                 return -ENOENT;
-        if (s->uid != uid || !(session_is_persons(s) || is_cover(s)))
+        if (s->uid != uid || !(session_is_persons(s) || session_is_cover(s)))
                 return -EACCES;
         if (s->agent)
                 return -EEXIST;

@@ -116,5 +116,9 @@ GPtrArray *session_registry_list(const SessionRegistry *r);
 /* The session of the person at seat0: the active one if it is a user's; while a login screen covers the
  * seat, the one that was, or any that is left; NULL if there is nobody. */
 const Session *session_registry_at_seat(const SessionRegistry *r);
+/* The session that seat0 shows, whatever it is; NULL if there is none. */
+const Session *session_registry_shown(const SessionRegistry *r);
+/* Whether @s is a login screen, or a lock screen that is a session of its own. */
+bool session_is_cover(const Session *s);
 /* Whether a person can use @s: of class "user", and not closing. */
 bool session_is_persons(const Session *s);

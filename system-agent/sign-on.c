@@ -120,7 +120,8 @@ static void check(SignOn *s, const Credentials *c, const Session *shown) {
         int r = password_check_start(&s->check, s->event, c, shown->uid, on_checked, s);
 
         if (r < 0)
-                log_warning_errno(r, "Session %s stays locked: the password cannot be verified: %m", shown->id);
+                log_warning_errno(r, "Session %s stays locked: the password cannot be verified: %m",
+                                  shown->id);
         else
                 log_debug("Verifying the password for session %s", shown->id);
 }

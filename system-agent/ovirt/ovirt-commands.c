@@ -91,8 +91,14 @@ static int command_lifecycle_event(OvirtProtocol *p, JsonObject *members) {
         return 0;
 }
 
-static int command_unsupported(OvirtProtocol *p, JsonObject *members) {
-        return -EOPNOTSUPP;
+static int command_login(OvirtProtocol *p, const OvirtMessage *m) {
+        Credentials *c;
+        int r = ovirt_message_credentials(m, &c);
+
+        if (r < 0)
+                return r;
+        sign_on_login(ovirt_protocol_services(p)->sign_on, c);
+        return 0;
 }
 
 /* What the host sends while nobody has the port open waits for us, for as long as it takes. Locking late
@@ -107,6 +113,8 @@ static const struct {
         const char *name;
         int (*run)(OvirtProtocol *p, JsonObject *members);
         Staleness staleness;
+        int (*run_secret)(OvirtProtocol *p,
+                          const OvirtMessage *m); /* instead: of its members no copy is made */
 } commands[] = {
         {"api-version", command_api_version},
         {"echo", command_echo},
@@ -114,7 +122,7 @@ static const struct {
         {"lifecycle-event", command_lifecycle_event},
         {"lock-screen", command_lock_screen},
         {"log-off", command_log_off, DROPPED_STALE},
-        {"login", command_unsupported, DROPPED_STALE},
+        {"login", NULL, DROPPED_STALE, command_login},
         {"refresh", command_refresh},
         {"set-number-of-cpus", command_set_number_of_cpus},
         {"shutdown", command_shutdown, DROPPED_STALE},
@@ -125,6 +133,8 @@ int ovirt_command_run(OvirtProtocol *p, OvirtMessage *m) {
                 if (g_str_equal(commands[i].name, m->name)) {
                         if (commands[i].staleness == DROPPED_STALE && ovirt_protocol_may_be_stale(p))
                                 return -ESTALE;
+                        if (commands[i].run_secret)
+                                return commands[i].run_secret(p, m);
                         return commands[i].run(p, ovirt_message_members(m));
                 }
         return -ENOENT;

@@ -7,6 +7,6 @@
 #include "ovirt/ovirt-protocol.h"
 
 /* Carries @m out. -ENOENT if there is no such command, -EINVAL if its members are not what it needs;
- * -EOPNOTSUPP if this agent knows it and cannot do it; -ESTALE if it may be from before this agent was
- * there, and is not to be obeyed then; -ENOTCONN if what it needs cannot be reached. */
+ * -ESTALE if it may be from before this agent was there, and is not to be obeyed then; -ENOTCONN if what it
+ * needs cannot be reached. */
 int ovirt_command_run(OvirtProtocol *p, OvirtMessage *m);

@@ -171,14 +171,12 @@ static void refused(OvirtProtocol *p, const char *name, int error) {
         if (!rate_limit(&p->command_limit, &suppressed))
                 return;
         clean = clean_name(name);
-        log_full(error == -EOPNOTSUPP || error == -ESTALE ? LOG_NOTICE : LOG_WARNING, 0,
-                 port_name(p->context.port), clean,
+        log_full(error == -ESTALE ? LOG_NOTICE : LOG_WARNING, 0, port_name(p->context.port), clean,
                  "Ignoring the host's command \"%s\": %s (%u more before)", clean,
-                 error == -ENOENT       ? "there is no such command"
-                 : error == -EOPNOTSUPP ? "this version cannot do it"
-                 : error == -ENOTCONN   ? "the login manager cannot be reached"
-                 : error == -ESTALE     ? "it is from before the agent was there"
-                                        : "its members are not what it needs",
+                 error == -ENOENT     ? "there is no such command"
+                 : error == -ENOTCONN ? "the login manager cannot be reached"
+                 : error == -ESTALE   ? "it is from before the agent was there"
+                                      : "its members are not what it needs",
                  suppressed);
 }
 

@@ -123,7 +123,8 @@ def test_the_old_file_loads_in_silence(directory):
     assert values == {
         "heart_beat_rate": "1", "report_user_rate": "7", "report_num_cpu_rate": "61", "report_application_rate": "121",
         "report_disk_usage": "301", "applications_list": "kernel cloud-init vim", "ignored_fs": "rootfs tmpfs autofs",
-        "ignore_zero_size_fs": "true", "ignored_nics": "docker0 eth1", "device_prefix": "/dev/virtio-ports/"}
+        "ignore_zero_size_fs": "true", "ignored_nics": "docker0 eth1", "device_prefix": "/dev/virtio-ports/",
+        "valid": "30", "domains": "", "unlock": "false"}
 
 
 VALUES = [

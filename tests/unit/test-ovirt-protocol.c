@@ -86,6 +86,8 @@ static Bed *bed_new(void) {
         b->services.control =
                 session_control_new(b->event, b->services.sessions, b->services.logind, b->agents);
         b->services.hooks = hooks_new(b->event, "/nowhere", SECOND, false);
+        b->services.sign_on =
+                sign_on_new(b->event, b->config, b->services.sessions, b->services.logind, NULL, NULL, NULL);
         logind_detach(b->services.logind); /* nobody is logged in */
         b->port = port_new(b->event, &ovirt_protocol_ops, "/nowhere", &b->override, 1);
         ProtocolContext context = {b->port, b->channel, &b->services, b->config};
@@ -98,6 +100,7 @@ static Bed *bed_new(void) {
 static void bed_free(Bed *b) {
         b->protocol = ovirt_protocol_ops.free(b->protocol);
         port_free(b->port);
+        sign_on_free(b->services.sign_on);
         hooks_free(b->services.hooks);
         session_control_free(b->services.control);
         session_agents_free(b->agents);

@@ -12,8 +12,9 @@ from gi.repository import Gio, GLib
 from .pace import until
 
 SOURCES = Path(__file__).resolve().parents[3]
-POLICY = SOURCES / "dbus-interfaces/org.ovirt.GuestAgent1.conf"
+POLICIES = [SOURCES / f"dbus-interfaces/{name}.conf" for name in ("org.ovirt.GuestAgent1", "org.ovirt.vdsm.Credentials")]
 INTERFACE_FILE = SOURCES / "dbus-interfaces/org.ovirt.GuestAgent1.xml"
+CREDENTIALS_FILE = SOURCES / "dbus-interfaces/org.ovirt.vdsm.Credentials.xml"
 SESSION_FILE = SOURCES / "dbus-interfaces/org.ovirt.GuestAgent1.Session.xml"
 NAME = "org.ovirt.GuestAgent1"
 PATH = "/org/ovirt/GuestAgent1"
@@ -68,7 +69,7 @@ _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Co
   <policy user="{user}">
     <allow own="org.freedesktop.login1"/>
   </policy>
-  <include>{policy}</include>
+  {policies}
 {more}</busconfig>
 """
 _SESSION_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
@@ -112,7 +113,8 @@ class Bus:
         self._socket = self._directory / "bus"
         self._configuration = self._directory / "bus.conf"
         self._configuration.write_text(_CONFIGURATION.format(
-            socket=self._socket, policy=POLICY, user=os.geteuid(), more=more))
+            socket=self._socket, user=os.geteuid(), more=more,
+            policies="".join(f"<include>{policy}</include>" for policy in POLICIES)))
         self.address = f"unix:path={self._socket}"
         self._daemon = None
         self._clients = []
