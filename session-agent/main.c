@@ -130,7 +130,11 @@ static bool start(Main *m, GError **error) {
         m->session = session_new(m->system_bus, on_session_end, m, error);
         if (!m->session || !be_the_only_one(m, error))
                 return false;
-        m->agent = session_agent_new(m->system_bus, m->session_bus, m->session, error);
+        /* Not before, as the questions above wait for their answers; not later, as it may begin by restoring
+         * effects, which is not to be left in the middle. */
+        g_unix_signal_add(SIGTERM, on_signal, m);
+        g_unix_signal_add(SIGINT, on_signal, m);
+        m->agent = session_agent_new(m->system_bus, m->session_bus, m->session, m->config, error);
         return m->agent;
 }
 
@@ -138,11 +142,9 @@ static int run(const Config *config) {
         Main m = {.config = config, .loop = g_main_loop_new(NULL, false), .status = EXIT_SUCCESS};
         g_autoptr(GError) error = NULL;
 
-        if (start(&m, &error)) {
-                g_unix_signal_add(SIGTERM, on_signal, &m);
-                g_unix_signal_add(SIGINT, on_signal, &m);
+        if (start(&m, &error))
                 g_main_loop_run(m.loop);
-        } else if (error) {
+        else if (error) {
                 g_message("Cannot start: %s", error->message);
                 m.status = EXIT_FAILURE;
         } else

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "dbus-names.h"
+#include "effect.h"
+#include "effects.h"
 #include "lock.h"
 #include "logout.h"
 #include "session-agent-bus.h"
@@ -28,6 +30,7 @@ struct SessionAgent {
         Desktop desktop;
         Lock *lock;
         Logout *logout;
+        Effects *effects;
         OvirtSessionAgent *object;
         unsigned watch;
 
@@ -63,6 +66,12 @@ static void add(GVariantBuilder *dictionary, const char *key, GVariant *value) {
         g_variant_builder_add(dictionary, "{sv}", key, value);
 }
 
+static void add_effects(GVariantBuilder *dictionary, const char *key, unsigned effects) {
+        g_autofree const char **names = effects_to_names(effects);
+
+        add(dictionary, key, g_variant_new_strv(names, -1));
+}
+
 static GVariant *make_offer(const SessionAgent *a) {
         const char *desktop = g_getenv("XDG_CURRENT_DESKTOP");
         g_auto(GVariantBuilder) offer = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
@@ -72,14 +81,18 @@ static GVariant *make_offer(const SessionAgent *a) {
                 add(&offer, "desktop", g_variant_new_string(desktop));
         add(&offer, "lock", g_variant_new_boolean(lock_state(a->lock) != LOCK_UNKNOWN));
         add(&offer, "logout", g_variant_new_boolean(logout_possible(a->logout)));
+        if (effects_offered(a->effects) > 0)
+                add_effects(&offer, "effects", effects_offered(a->effects));
         return g_variant_ref_sink(g_variant_builder_end(&offer));
 }
 
-static GVariant *make_state(LockState lock) {
+static GVariant *make_state(const SessionAgent *a) {
         g_auto(GVariantBuilder) state = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
 
-        if (lock != LOCK_UNKNOWN)
-                add(&state, "locked", g_variant_new_boolean(lock == LOCK_ON));
+        if (lock_state(a->lock) != LOCK_UNKNOWN)
+                add(&state, "locked", g_variant_new_boolean(lock_state(a->lock) == LOCK_ON));
+        if (effects_present(a->effects))
+                add_effects(&state, "effects-off", effects_off(a->effects));
         return g_variant_ref_sink(g_variant_builder_end(&state));
 }
 
@@ -135,7 +148,7 @@ static void on_registered(GObject *bus, GAsyncResult *result, gpointer userdata)
         if (!taken(a, bus, result))
                 return;
         a->offer = g_steal_pointer(&a->telling);
-        a->state = make_state(LOCK_UNKNOWN);
+        a->state = g_variant_ref_sink(g_variant_new("a{sv}", NULL)); /* nothing yet */
         tell(a);
         if (!a->telling)
                 pause_telling(a, PACE_MSEC);
@@ -164,7 +177,7 @@ static void tell(SessionAgent *a) {
         if (!a->trusted || a->telling || a->pause > 0)
                 return;
         offer = make_offer(a);
-        state = make_state(lock_state(a->lock));
+        state = make_state(a);
         if (a->unsure || (a->offer && !g_variant_equal(offer, a->offer))) {
                 a->telling = g_steal_pointer(&offer);
                 call(a, "Unregister", NULL, "()", on_unregistered);
@@ -222,6 +235,7 @@ static void on_name_appeared(GDBusConnection *bus, const char *name, const char 
         SessionAgent *a = userdata;
 
         forget_system_agent(a);
+        effects_host_gone(a->effects);
         a->owner = g_strdup(owner);
         a->presence = g_cancellable_new();
         g_dbus_connection_call(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
@@ -230,8 +244,11 @@ static void on_name_appeared(GDBusConnection *bus, const char *name, const char 
 }
 
 static void on_name_vanished(GDBusConnection *bus, const char *name, gpointer userdata) {
+        SessionAgent *a = userdata;
+
         g_debug("There is no system agent");
-        forget_system_agent(userdata);
+        forget_system_agent(a);
+        effects_host_gone(a->effects);
 }
 
 /* The policy of the bus lets only root call; among root's programs, only the system agent is answered. */
@@ -259,8 +276,40 @@ static gboolean on_logout(OvirtSessionAgent *object, GDBusMethodInvocation *invo
         return G_DBUS_METHOD_INVOCATION_HANDLED;
 }
 
+static gboolean on_set_effects(OvirtSessionAgent *object, GDBusMethodInvocation *invocation,
+                               const char *const *off, gpointer userdata) {
+        SessionAgent *a = userdata;
+        const char *bad;
+        unsigned effects;
+
+        if (!is_system_agent(a, invocation))
+                return G_DBUS_METHOD_INVOCATION_HANDLED;
+        if (!effects_from_names(off, &effects, &bad))
+                g_dbus_method_invocation_return_error(invocation, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
+                                                      "\"%.40s\" is no effect", bad);
+        else if (effects_offered(a->effects) == 0)
+                g_dbus_method_invocation_return_error(invocation, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED,
+                                                      "No effects can be toned down here");
+        else {
+                effects_set_wanted(a->effects, effects);
+                ovirt_session_agent_complete_set_effects(object, invocation);
+        }
+        return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+static gboolean on_set_console(OvirtSessionAgent *object, GDBusMethodInvocation *invocation,
+                               gboolean connected, gpointer userdata) {
+        SessionAgent *a = userdata;
+
+        if (!is_system_agent(a, invocation))
+                return G_DBUS_METHOD_INVOCATION_HANDLED;
+        effects_set_console(a->effects, connected);
+        ovirt_session_agent_complete_set_console(object, invocation);
+        return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
 SessionAgent *session_agent_new(GDBusConnection *system_bus, GDBusConnection *session_bus,
-                                const Session *session, GError **error) {
+                                const Session *session, const Config *config, GError **error) {
         SessionAgent *a = g_new0(SessionAgent, 1);
 
         a->bus = g_object_ref(system_bus);
@@ -272,9 +321,12 @@ SessionAgent *session_agent_new(GDBusConnection *system_bus, GDBusConnection *se
         };
         a->lock = lock_new(&a->desktop, on_changed, a);
         a->logout = logout_new(&a->desktop, on_changed, a);
+        a->effects = effects_new(&a->desktop, config, on_changed, a);
         a->object = ovirt_session_agent_skeleton_new();
         g_signal_connect(a->object, "handle-lock", G_CALLBACK(on_lock), a);
         g_signal_connect(a->object, "handle-logout", G_CALLBACK(on_logout), a);
+        g_signal_connect(a->object, "handle-set-effects", G_CALLBACK(on_set_effects), a);
+        g_signal_connect(a->object, "handle-set-console", G_CALLBACK(on_set_console), a);
         if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(a->object), system_bus,
                                               OVIRT_SESSION_AGENT_PATH, error))
                 return session_agent_free(a);
@@ -292,6 +344,7 @@ SessionAgent *session_agent_free(SessionAgent *a) {
         forget_system_agent(a);
         g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(a->object));
         g_object_unref(a->object);
+        a->effects = effects_free(a->effects); /* while it waits, the rest is still there */
         logout_free(a->logout);
         lock_free(a->lock);
         g_object_unref(a->bus);

@@ -2,6 +2,7 @@
 """A private system bus with the policy as shipped, and a login manager on it that does what the case says."""
 
 import os
+import shutil
 import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -78,6 +79,7 @@ _SESSION_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BU
   <type>session</type>
   <listen>unix:path={socket}</listen>
   <auth>EXTERNAL</auth>
+  <servicedir>{services}</servicedir>
   <policy context="default">
     <allow user="*"/>
     <allow own="*"/>
@@ -95,11 +97,12 @@ def as_user(uid):
     return [*_TIED] if uid == os.geteuid() else [*_TIED, f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
 
 
-def start_daemon(configuration, uid, log=None):
+def start_daemon(configuration, uid, log=None, **environment):
     """A bus that takes connections; what it says goes to the file @log, or to where we say things."""
     daemon = subprocess.Popen(
         [*as_user(uid), "dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile", "--print-address"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+        env={**os.environ, **environment})
     assert daemon.stdout.readline().startswith(b"unix:"), f"no bus with {configuration}"
     return daemon
 
@@ -206,16 +209,18 @@ class Client:
 
 
 class SessionBus:
-    """The bus of one user."""
+    """The bus of one user, which starts @services when they are called; they have @environment besides."""
 
-    def __init__(self, directory, uid=65534, log=None):
+    def __init__(self, directory, uid=65534, log=None, services=(), **environment):
         home = Path(directory) / "user"
         home.mkdir()
         os.chown(home, uid, uid)
         configuration = home / "bus.conf"
-        configuration.write_text(_SESSION_CONFIGURATION.format(socket=home / "bus"))
+        for service in services:
+            shutil.copy(f"/usr/share/dbus-1/services/{service}.service", home)
+        configuration.write_text(_SESSION_CONFIGURATION.format(socket=home / "bus", services=home))
         self.address = f"unix:path={home}/bus"
-        self._daemon = start_daemon(configuration, uid, log)
+        self._daemon = start_daemon(configuration, uid, log, **environment)
 
     def connect(self):
         flags = Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
