@@ -24,6 +24,7 @@ from rig.bus import Bus, LoginManager, as_user  # noqa: E402
 
 PORT = "ovirt-guest-agent.0"
 DPKG = Path("/var/lib/dpkg")
+SEATS = Path("/run/systemd/seats")
 FIRST_UID = 64100  # of the demo's users, which belong to nobody in Debian's scheme
 START_SECONDS = 15
 STOP_SECONDS = 5
@@ -49,6 +50,10 @@ class LocalGuest(Guest):
         self.has_packages = False  # whether the list may be changed
         # Where a service manager runs, hooks are its units; in namespaces it is not seen.
         self.has_hooks = self.isolated or not os.path.exists("/run/systemd/system")
+        # Session agents serve only a system agent that is root.
+        self.has_session_agents = self.isolated or os.geteuid() == 0
+        # Lockers listen to a login manager only where they see traces of systemd's.
+        self.can_unlock = self.isolated or os.path.isdir(SEATS)
         self._build = Path(build)
         self._state = self._build / "guest"
         self._agent = self._bus = self._logins = None
@@ -202,10 +207,9 @@ class LocalGuest(Guest):
             passwd.write_text(Path("/etc/passwd").read_text() + "".join(
                 f"{u}:x:{self._uid_of(u)}:{self._uid_of(u)}:{u.title()}:/nonexistent:/bin/sh\n" for u in USERS))
             self._mount("--bind", passwd, "/etc/passwd")
-        # A place that lockers look for before they ask for the login manager.
-        systemd = Path("/run/systemd")
+        systemd = SEATS.parent
         self._mount("-t", "tmpfs", "none", systemd if systemd.is_dir() else systemd.parent)
-        (systemd / "seats").mkdir(parents=True)
+        SEATS.mkdir(parents=True)
 
     def _mount(self, *arguments):
         _run("mount", *arguments)

@@ -42,9 +42,10 @@ class Tour:
     def run(self):
         """Exit status."""
         try:
-            for part in (self.connect, self.negotiate, self.report, self.echo, self.bad_line, self.log_in, self.lock,
-                         self.switch, self.look_inside, self.log_off, self.hooks, self.change, self.host_restarts,
-                         self.refuse, self.stop, self.judge):
+            desktops = (self.start_desktop, self.lock, self.switch) if self.guest.has_session_agents else (self.no_desktop,)
+            for part in (self.connect, self.negotiate, self.report, self.echo, self.bad_line, self.log_in, *desktops,
+                         self.look_inside, self.log_off, self.hooks, self.change, self.host_restarts, self.refuse,
+                         self.stop, self.judge):
                 part()
         except NotSeen as e:
             print(f"✗ {e}", flush=True)
@@ -101,9 +102,13 @@ class Tour:
         self._ok(f"lock-screen with nobody there: the host need not wait for a lock{self._after(answer)}")
         self._told(lambda: self.guest.open_session(ALICE), f"{ALICE} logged in", "active-user", name=ALICE)
         self._see("session-logon", SOON)
-        self._start_desktop(ALICE)
 
-    def _start_desktop(self, user):
+    def no_desktop(self):
+        self._skip("desktops: without namespaces our system agent is not root, and no session agent serves it")
+        self._seat_told(lambda: self.guest.open_session(BOB), f"{BOB} logged in beside {ALICE}",
+                        f"active-user {BOB}", "session-unlock")
+
+    def start_desktop(self, user=ALICE):
         self.guest.start_desktop(user)
         session = self._until(lambda: self._session_with_agent(user), START, f"a session agent of {user}'s")
         what = "it found the desktop's locker" if session["Offer"].get("lock") else "no locker of a desktop"
@@ -123,6 +128,9 @@ class Tour:
         if self.guest.has_display:
             self._until(lambda: self._picture("locked") != desktop, SOON, "another picture on the display")
             self._ok("the display shows it: see desktop.png and locked.png in build-demo")
+        if not self.guest.can_unlock:
+            self._skip("unlocking: without namespaces the locker sees no login manager that could ask for it")
+            return
         self._told(lambda: self.guest.unlock(ALICE), f"{ALICE} unlocked it again", "session-unlock", within=LOCK)
         self._really(ALICE, locked=False)
         self._told(lambda: self.guest.lock(ALICE), f"{ALICE} locked it by hand", "session-lock", within=LOCK)
@@ -140,10 +148,12 @@ class Tour:
         return path.read_bytes()
 
     def switch(self):
-        self._told(lambda: self.guest.lock(ALICE), f"{ALICE} locks and leaves the seat to {BOB}", "session-lock", within=LOCK)
+        if self.guest.can_unlock:
+            self._told(lambda: self.guest.lock(ALICE), f"{ALICE} locks and leaves the seat to {BOB}", "session-lock",
+                       within=LOCK)
         self._seat_told(lambda: self.guest.open_session(BOB), f"{BOB} logged in beside {ALICE}",
                         f"active-user {BOB}", "session-unlock")
-        self._start_desktop(BOB)
+        self.start_desktop(BOB)
         self._seat_told(lambda: self.guest.switch(ALICE), f"the seat changed to {ALICE}, whose session is locked",
                         f"active-user {ALICE}", "session-lock")
         self._seat_told(lambda: self.guest.switch(BOB), f"and back to {BOB}, whose is not",
@@ -151,8 +161,9 @@ class Tour:
         self._told(lambda: self.host.send("lock-screen"), f"lock-screen locked the session of {BOB}", "session-lock",
                    within=LOCK)
         self._really(BOB, locked=True)
-        self._told(lambda: self.guest.unlock(BOB), f"{BOB} unlocked it; {ALICE}'s stays locked", "session-unlock",
-                   within=LOCK)
+        if self.guest.can_unlock:
+            self._told(lambda: self.guest.unlock(BOB), f"{BOB} unlocked it; {ALICE}'s stays locked", "session-unlock",
+                       within=LOCK)
         self._really(ALICE, locked=True)
 
     def _seat_told(self, cause, what, *expected):
@@ -170,7 +181,7 @@ class Tour:
 
     def log_off(self):
         self._seat_told(lambda: self.host.send("log-off"), f"the host's log-off ended the session of {BOB}",
-                        f"active-user {ALICE}", "session-lock")
+                        f"active-user {ALICE}", "session-lock" if self.guest.has_session_agents else "session-unlock")
         self._until(lambda: not self.guest.session_of(BOB), SOON, f"the session of {BOB} to go")
         self._seat_told(lambda: self.guest.close_session(ALICE), f"{ALICE} logged out", "session-logoff", "active-user None")
 
@@ -181,7 +192,7 @@ class Tour:
         self._send("lifecycle-event before_migration demo-1")
         answer = self._see("completion", SOON, done=True, reply_id="demo-1")
         lines = [line for line in self.guest.log().splitlines() if "before_migration/" in line]
-        for wanted in ("10_greet: before_migration: a hook runs as root", "20_break failed with exit status 3",
+        for wanted in ("10_greet: before_migration: a hook runs as", "20_break failed with exit status 3",
                        "30_last: and the next one"):
             if not any(wanted in line for line in lines):
                 raise NotSeen(f"a line with {wanted!r} in the agent's log; there are only:\n" + "\n".join(lines))

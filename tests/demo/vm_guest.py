@@ -20,19 +20,23 @@ DESKTOP = f"""\
 hint() {{
         busctl call {LOGIN1} /org/freedesktop/login1/session/auto {LOGIN1}.Session SetLockedHint b "$1"
 }}
-/usr/libexec/ovirt-session-agent &
 path=$(busctl call {LOGIN1} /org/freedesktop/login1 {LOGIN1}.Manager GetSession s "$XDG_SESSION_ID" | cut -d '"' -f 2)
-dbus-monitor --system "type='signal',interface='{LOGIN1}.Session',path='$path'" | while read -r line; do
-        case $line in
-        *member=Lock) hint true ;;
-        *member=Unlock) hint false ;;
-        esac
-done
+dbus-monitor --system "type='signal',interface='{LOGIN1}.Session',path='$path'" | {{
+        # It says something when it has begun to listen.
+        read -r line
+        /usr/libexec/ovirt-session-agent &
+        while read -r line; do
+                case $line in
+                *member=Lock) hint true ;;
+                *member=Unlock) hint false ;;
+                esac
+        done
+}}
 """
 
 
 class VmGuest(Guest):
-    isolated = has_packages = has_hooks = True
+    isolated = has_packages = has_hooks = has_session_agents = can_unlock = True
     is_fast = has_shell = has_display = False
     login_manager = "the real one of systemd; the desktops have no display, and their lockers are played"
 
@@ -107,7 +111,8 @@ class VmGuest(Guest):
         self.switch(user)
 
     def start_desktop(self, user):
-        """It began with the session."""
+        """It began with the session; now it is there."""
+        wait_until(lambda: (self.session_of(user) or {}).get("Agent"), START_SECONDS, f"the session agent of {user}")
 
     def switch(self, user):
         self._vm.run("loginctl", "activate", self._ident(user))
