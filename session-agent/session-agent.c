@@ -32,13 +32,14 @@ struct SessionAgent {
         Logout *logout;
         Effects *effects;
         OvirtSessionAgent *object;
-        unsigned watch;
+        unsigned watch, removals; /* subscriptions */
 
         /* The system agent that is there, and what it knows; all of this ends with it. */
         char *owner;  /* its unique name */
         bool trusted; /* it is root's */
         GCancellable *presence;
-        GVariant *offer, *state; /* as told; NULL while we are not registered */
+        char *registered;        /* the object of our session there; NULL while we are not registered */
+        GVariant *offer, *state; /* as told, likewise */
         GVariant *telling;       /* on its way */
         bool unsure;             /* it may have us registered, or not */
         bool settled;            /* all has been told at least once */
@@ -96,7 +97,19 @@ static GVariant *make_state(const SessionAgent *a) {
         return g_variant_ref_sink(g_variant_builder_end(&state));
 }
 
-/* What the system agent knows of us now is not to be relied on: begin anew, later. */
+/* What the system agent knows of us is not to be relied on: begin anew, later. */
+static void begin_anew(SessionAgent *a) {
+        g_clear_pointer(&a->registered, g_free);
+        g_clear_pointer(&a->offer, g_variant_unref);
+        g_clear_pointer(&a->state, g_variant_unref);
+        g_clear_pointer(&a->telling, g_variant_unref);
+        a->unsure = true;
+        a->settled = false;
+        g_clear_handle_id(&a->pause, g_source_remove);
+        pause_telling(a, a->retry_msec);
+        a->retry_msec = MIN(a->retry_msec * 2, RETRY_LAST_MSEC);
+}
+
 static void refused(SessionAgent *a, const GError *error) {
         g_autofree char *name = g_dbus_error_get_remote_error(error);
         g_autofree char *refusal = g_strdup(name ?: error->message);
@@ -105,19 +118,30 @@ static void refused(SessionAgent *a, const GError *error) {
                 g_message("The system agent refuses session %s: %s", session_id(a->session), error->message);
         g_free(a->refusal);
         a->refusal = g_steal_pointer(&refusal);
-        g_clear_pointer(&a->offer, g_variant_unref);
-        g_clear_pointer(&a->state, g_variant_unref);
-        g_clear_pointer(&a->telling, g_variant_unref);
-        a->unsure = true;
-        a->settled = false;
-        pause_telling(a, a->retry_msec);
-        a->retry_msec = MIN(a->retry_msec * 2, RETRY_LAST_MSEC);
+        begin_anew(a);
 }
 
-/* Whether the system agent took what it was told; if not, that has been seen to. */
-static bool taken(SessionAgent *a, GObject *bus, GAsyncResult *result) {
+/* The object of our session is gone, and our registration with it; should the session be there still, it has
+ * another by and by. A call that is under way is answered with a refusal. */
+static void on_object_removed(GDBusConnection *bus, const char *sender, const char *path,
+                              const char *interface, const char *signal, GVariant *parameters,
+                              gpointer userdata) {
+        SessionAgent *a = userdata;
+        const char *object;
+
+        if (!g_variant_is_of_type(parameters, G_VARIANT_TYPE("(oas)")) || a->telling)
+                return;
+        g_variant_get_child(parameters, 0, "&o", &object);
+        if (g_strcmp0(object, a->registered) != 0)
+                return;
+        g_debug("The system agent has forgotten session %s", session_id(a->session));
+        begin_anew(a);
+}
+
+/* The answer, if the system agent took what it was told; if not, that has been seen to. */
+static GVariant *taken(SessionAgent *a, GObject *bus, GAsyncResult *result) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+        GVariant *answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
 
         /* Cancelled: the system agent is gone, and perhaps so are we. */
         if (!answer && !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
@@ -136,6 +160,7 @@ static void on_unregistered(GObject *bus, GAsyncResult *result, gpointer userdat
         else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
                 return;
         a->unsure = false;
+        g_clear_pointer(&a->registered, g_free);
         g_clear_pointer(&a->telling, g_variant_unref);
         g_clear_pointer(&a->offer, g_variant_unref);
         g_clear_pointer(&a->state, g_variant_unref);
@@ -144,9 +169,11 @@ static void on_unregistered(GObject *bus, GAsyncResult *result, gpointer userdat
 
 static void on_registered(GObject *bus, GAsyncResult *result, gpointer userdata) {
         SessionAgent *a = userdata;
+        g_autoptr(GVariant) answer = taken(a, bus, result);
 
-        if (!taken(a, bus, result))
+        if (!answer)
                 return;
+        g_variant_get(answer, "(o)", &a->registered);
         a->offer = g_steal_pointer(&a->telling);
         a->state = g_variant_ref_sink(g_variant_new("a{sv}", NULL)); /* nothing yet */
         tell(a);
@@ -156,8 +183,9 @@ static void on_registered(GObject *bus, GAsyncResult *result, gpointer userdata)
 
 static void on_reported(GObject *bus, GAsyncResult *result, gpointer userdata) {
         SessionAgent *a = userdata;
+        g_autoptr(GVariant) answer = taken(a, bus, result);
 
-        if (!taken(a, bus, result))
+        if (!answer)
                 return;
         g_variant_unref(a->state);
         a->state = g_steal_pointer(&a->telling);
@@ -207,6 +235,10 @@ static void forget_system_agent(SessionAgent *a) {
         g_clear_object(&a->presence);
         g_clear_pointer(&a->owner, g_free);
         a->trusted = a->unsure = a->settled = false;
+        g_clear_pointer(&a->registered, g_free);
+        if (a->removals > 0)
+                g_dbus_connection_signal_unsubscribe(a->bus, a->removals);
+        a->removals = 0;
         g_clear_pointer(&a->offer, g_variant_unref);
         g_clear_pointer(&a->state, g_variant_unref);
         g_clear_pointer(&a->telling, g_variant_unref);
@@ -238,6 +270,9 @@ static void on_name_appeared(GDBusConnection *bus, const char *name, const char 
         effects_host_gone(a->effects);
         a->owner = g_strdup(owner);
         a->presence = g_cancellable_new();
+        a->removals = g_dbus_connection_signal_subscribe(
+                bus, owner, "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved",
+                OVIRT_GUEST_AGENT_PATH, NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_object_removed, a, NULL);
         g_dbus_connection_call(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                                "GetConnectionUnixUser", g_variant_new("(s)", owner), G_VARIANT_TYPE("(u)"),
                                G_DBUS_CALL_FLAGS_NONE, ANSWER_MSEC, a->presence, on_owner_uid, a);
