@@ -182,7 +182,9 @@ class Lifecycle:
         self.hooks = Hooks(party)
 
     def start(self, version=3):
-        options = {"guest": self.party.guest(), "config": self.party.configure(self.hooks.configuration)}
+        guest = self.party.guest()
+        guest.without_service_manager()     # which would run the hooks
+        options = {"guest": guest, "config": self.party.configure(self.hooks.configuration)}
         if version == 3:
             self.host, self.agent = self.party.settled(**options)
         else:
@@ -206,8 +208,6 @@ class Lifecycle:
 
 @pytest.fixture
 def lifecycle(party):
-    if os.path.exists("/run/systemd/system"):
-        pytest.skip("the service manager here would run the hooks")
     return Lifecycle(party)
 
 
