@@ -154,8 +154,9 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("User", "s", get_string, 0, CONST),
         SD_BUS_PROPERTY("Uid", "u", get_uid, 0, CONST),
         SD_BUS_PROPERTY("Seat", "s", get_string, 0, CONST),
-        SD_BUS_PROPERTY("Class", "s", get_string, 0, CONST),
         SD_BUS_PROPERTY("Remote", "b", get_bool, 0, CONST),
+        /* "user-incomplete" becomes "user". */
+        SD_BUS_PROPERTY("Class", "s", get_string, 0, CHANGES),
         SD_BUS_PROPERTY("Type", "s", get_string, 0, CHANGES),
         SD_BUS_PROPERTY("State", "s", get_string, 0, CHANGES),
         SD_BUS_PROPERTY("Active", "b", get_bool, 0, CHANGES),
@@ -209,7 +210,7 @@ void dbus_session_detach(DbusSession *d) {
 
 void dbus_session_changed(DbusSession *d, const Session *s, unsigned changes) {
         _cleanup_free_ char *path = dbus_session_path(s);
-        const char *names[10];
+        const char *names[16];
         size_t n = 0;
 
         if (!d->bus || !path)
@@ -225,6 +226,7 @@ void dbus_session_changed(DbusSession *d, const Session *s, unsigned changes) {
                 return;
         }
         if (changes & SESSION_FACTS) {
+                names[n++] = "Class";
                 names[n++] = "Type";
                 names[n++] = "State";
                 names[n++] = "Active";

@@ -230,6 +230,43 @@ def test_objects(door):
     assert set(tree.stdout.split()) >= paths, tree.stderr
 
 
+def test_whom_nobody_locks(door):
+    """All that the login manager lists can be seen; what is nobody's screen is not addressed."""
+    door.logins.add("g", "gdm", kind="greeter", uid=OTHER)
+    door.logins.add("t", "alice", type_="tty")
+    door.logins.add("b", "alice", kind="background", seat="")
+    until(lambda: {"g", "t", "b"} <= {o[SESSION]["Id"] for o in door.objects().values() if SESSION in o}, what="them")
+    for session in "gtbmc":
+        assert error_of(door.root.call, NAME, f"{PATH}/session/{session}", SESSION, "Lock") \
+            == "org.freedesktop.DBus.Error.NotSupported"
+    assert door.logins.calls("LockSession") == []
+    for session in "mb":
+        assert error_of(door.caller().register, session) == refusal("NotYourSession")
+
+
+def test_a_session_that_becomes_a_persons(door):
+    """As those of users whose home is still locked when they log in."""
+    agent = door.caller()
+    door.logins.add("i", "alice", kind="user-incomplete")
+    path = PATH + "/session/i"
+    until(lambda: path in door.objects(), what="the session")
+    assert error_of(agent.register, "i") == refusal("NotYourSession")
+    watch = Watch(door.bus)
+    door.logins.change("i", Class="user")
+    watch.changed("Class", "user", path)
+    assert agent.register("i") == path
+
+
+@pytest.mark.parametrize("session, encoded", [("x1", "x1"), ("_", "_5f"), ("a/b", "a_2fb"), ("ž\u202e", "_c5_be_e2_80_ae")],
+                         ids=["usual", "underscore", "slash", "others"])
+def test_ids(door, session, encoded):
+    """Whatever the login manager calls it."""
+    door.logins.add(session, "alice", at=encoded)
+    until(lambda: f"{PATH}/session/{encoded}" in door.objects(), what="the session")
+    assert door.get("Id", f"{PATH}/session/{encoded}") == session
+    assert door.caller().register(session) == f"{PATH}/session/{encoded}"
+
+
 def test_introspection_is_the_xml(door):
     xml = door.root.call(NAME, MINE, "org.freedesktop.DBus.Introspectable", "Introspect")[0]
     assert structure(xml, SESSION) == structure(SESSION_FILE.read_text(), SESSION)

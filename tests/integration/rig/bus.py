@@ -299,13 +299,14 @@ class LoginManager:
     def _add(self, path, interface, properties):
         self._mock("", "AddObject", "(ssa{sv}a(ssss))", LOGIN1_PATH + path, f"{LOGIN1}.{interface}", properties, [])
 
-    def _signal(self, name, session):
-        arguments = [GLib.Variant("s", session), GLib.Variant("o", f"{LOGIN1_PATH}/session/{session}")]
+    def _signal(self, name, session, at=None):
+        arguments = [GLib.Variant("s", session), GLib.Variant("o", f"{LOGIN1_PATH}/session/{at or session}")]
         self._mock("", "EmitSignal", "(sssav)", f"{LOGIN1}.Manager", name, "so", arguments)
 
     def add(self, session, user, seat="seat0", kind="user", state="online", remote=False, uid=65534, type_="wayland",
-            locked=False):
-        self._add(f"/session/{session}", "Session", {
+            locked=False, at=None):
+        """Its object has its id for a name, or the name that is given."""
+        self._add(f"/session/{at or session}", "Session", {
             "Id": GLib.Variant("s", session),
             "User": GLib.Variant("(uo)", (uid, f"{LOGIN1_PATH}/user/{uid}")),
             "Name": GLib.Variant("s", user),
@@ -315,7 +316,7 @@ class LoginManager:
             "LockedHint": GLib.Variant("b", locked),
             "State": GLib.Variant("s", state),
             "Remote": GLib.Variant("b", remote)})
-        self._signal("SessionNew", session)
+        self._signal("SessionNew", session, at)
 
     def change(self, session, **properties):
         values = {k: GLib.Variant("b" if isinstance(v, bool) else "s", v) for k, v in properties.items()}
