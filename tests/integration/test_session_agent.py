@@ -139,19 +139,15 @@ def test_report_refused_begins_anew_without_a_flood(guest):
 
 def test_registers_again_when_its_session_is_forgotten(guest):
     """By a system agent that stays, as when the login manager loses its memory; another session's end is no matter."""
-    locker = guest.locker()
+    guest.locker(active=True)
     system = guest.system_agent()
     agent = guest.agent()
     registered(agent)
-    for session, count in ("s1", 1), ("s2", 2), ("s2", 3):
+    for session, count in ("s2", 2), ("s1", 2), ("s2", 3):
         system.emit(PATH, "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved",
                     GLib.Variant("(oas)", (f"{PATH}/session/{session}", ["org.ovirt.GuestAgent1.Session"])))
-        if count == 1:
-            wait_while(lambda: len(system.of("Register")) == 1, 1.5)
         wait(lambda: len(agent.log("Registered session")) == count)
-        assert len(system.of("Register")) == len(system.states) == count
-    locker.set_active(True)
-    wait(lambda: system.states[-1] == {"locked": True})
+        wait_while(lambda: len(system.of("Register")) == count and system.states == [{"locked": True}] * count, 1.2)
 
 
 def test_system_agent_that_never_answers(guest):
