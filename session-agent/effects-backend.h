@@ -43,4 +43,4 @@ typedef struct EffectsBackend {
         void (*carry_out[EFFECTS_OPERATIONS])(EffectsJob *job);
 } EffectsBackend;
 
-extern const EffectsBackend effects_gsettings;
+extern const EffectsBackend effects_gsettings, effects_xfconf;

@@ -19,9 +19,10 @@ static const EffectsBackend *const backends[EFFECTS_FAMILY_COUNT] = {
         [EFFECTS_GNOME] = &effects_gsettings,
         [EFFECTS_MATE] = &effects_gsettings,
         [EFFECTS_CINNAMON] = &effects_gsettings,
+        [EFFECTS_XFCE] = &effects_xfconf,
 };
 
-static const EffectsBackend *const all_backends[] = {&effects_gsettings};
+static const EffectsBackend *const all_backends[] = {&effects_gsettings, &effects_xfconf};
 
 /* One thing is done at a time, a step after another: between two steps the main loop goes on, and what is
  * wanted may change, which is then the next thing. */
