@@ -12,9 +12,11 @@
 #include "util/log.h"
 #include "util/secret.h"
 
-/* Of the loop's turns in which clients are let in, so that a flood of them leaves time for the rest. */
-#define ACCEPT_INTERVAL_USEC UINT64_C(100000)
-#define ACCEPT_BURST 50
+/* So many clients are let in in that time: a flood of them leaves time for the rest. */
+#define ACCEPT_INTERVAL_USEC UINT64_C(50000)
+#define ACCEPT_BURST 200
+/* Who waits to be let in is let in after as many others, at most. */
+#define BACKLOG 128
 
 /* In secret memory. */
 typedef struct Offer {
@@ -274,7 +276,7 @@ static int open_socket(const char *path) {
                 return -errno;
         /* Nobody can connect before listen(): the mode is early enough. */
         if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || chmod(path, 0600) < 0 ||
-            listen(fd, SOMAXCONN) < 0)
+            listen(fd, BACKLOG) < 0)
                 return -errno;
         return TAKE_FD(fd);
 }
