@@ -208,7 +208,7 @@ static void test_wrong(void) {
 static void test_flood(void) {
         Bed *b = bed_new();
         g_autofree char *token = g_strdup(offer(b, "u", "p", VALID)), *wrong = g_strdup(token);
-        int guessers[100], silent[100];
+        int guessers[50], silent[50];
 
         flip(wrong);
         for (unsigned i = 0; i < G_N_ELEMENTS(guessers); i++) {
