@@ -12,7 +12,7 @@ DEEDS = ("log-in", "log-out", "switch", "lock", "unlock")
 
 class Companion:
     def __init__(self, guest, host):
-        self._guest = guest
+        self._guest, self._host = guest, host
         self._sessions, self._looked = [], 0.0
         self._pace = 0.5 if guest.is_fast else 5.0  # seconds between looks
         self._log_lines = len(guest.log().splitlines())
@@ -34,6 +34,10 @@ class Companion:
         if now - self._looked < self._pace:
             return []
         self._sessions, self._looked = self._guest.sessions(), now
+        if self._guest.has_login:
+            said = self._guest.greeted()
+            if said.startswith("user "):
+                self._open(said.split()[1])
         lines = self._guest.log().splitlines()
         new, self._log_lines = lines[self._log_lines:], len(lines)
         return [f"agent's log: {line}" for line in new]
@@ -57,15 +61,13 @@ class Companion:
             raise CommandError(f"guest: one of {', '.join(DEEDS)}, not {deed!r}")
         if user not in (None, *USERS):
             raise CommandError(f"guest: the users are {' and '.join(USERS)}")
-        return Action("call", "guest", lambda console: self._do(console, deed, user))
+        return Action("call", "guest", lambda _: self._do(deed, user))
 
-    def _do(self, console, deed, user):
+    def _do(self, deed, user):
         user = user or self._user(deed)
         try:
             if deed == "log-in":
-                self._guest.open_session(user)
-                console.host.process(0)
-                self._guest.start_desktop(user)
+                self._open(user)
             elif deed == "log-out":
                 self._guest.close_session(user)
             else:
@@ -74,6 +76,11 @@ class Companion:
             raise CommandError(str(e)) from None
         finally:
             self._looked = 0.0
+
+    def _open(self, user):
+        self._guest.open_session(user)
+        self._host.process(0)
+        self._guest.start_desktop(user)
 
     def _user(self, deed):
         """Who does it, if that was not said: who is at the seat, or for log-in and switch, who is not."""

@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "host-console"))
 
 from companion import Companion  # noqa: E402
+from guest import PASSWORD  # noqa: E402
 from hostconsole.host import Host  # noqa: E402
 from hostconsole.screen import ScreenConsole  # noqa: E402
 from tour import Tour  # noqa: E402
@@ -34,6 +35,9 @@ Things to try, in this order:
     raw on                                the lines as they are on the wire
     disconnect, connect                   a host that restarts
 """
+LOGIN = """\
+    login alice                           with "{password}", while nobody is logged in
+"""
 DISPLAY = """\
     screenshot FILE.png                   what the user at the seat sees
 """
@@ -48,7 +52,8 @@ In another terminal, inside the guest:
 
 def show(guest, host):
     """The console, until the person leaves it."""
-    print(INTRODUCTION.format(login_manager=guest.login_manager) + (DISPLAY if guest.has_display else "")
+    print(INTRODUCTION.format(login_manager=guest.login_manager)
+          + (LOGIN.format(password=PASSWORD) if guest.has_login else "") + (DISPLAY if guest.has_display else "")
           + (INSIDE if guest.has_shell else ""))
     try:
         input("Press Enter to begin. ")

@@ -6,6 +6,7 @@ import json
 NAME, PATH = "org.ovirt.GuestAgent1", "/org/ovirt/GuestAgent1"
 SESSION = "org.ovirt.GuestAgent1.Session"
 USERS = ("alice", "bob")
+PASSWORD = "a-secret-that-no-log-shows"  # of both
 # In each event's directory of the demo; the output of a hook goes to the agent's log.
 HOOKS = {
     "10_greet": "echo \"$OVIRT_HOOK_EVENT${OVIRT_HOOK_FAILURE:+, which has failed}: a hook runs as $(id -un)\"",

@@ -19,12 +19,21 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/integration"))
 
 from desktop_session import DesktopSession  # noqa: E402
-from guest import EVENTS, HOOKS, PACKAGE, USERS, Guest, GuestError  # noqa: E402
+from guest import EVENTS, HOOKS, PACKAGE, PASSWORD, USERS, Guest, GuestError  # noqa: E402
 from rig.bus import Bus, LoginManager, as_user  # noqa: E402
 
 PORT = "ovirt-guest-agent.0"
 DPKG = Path("/var/lib/dpkg")
 SEATS = Path("/run/systemd/seats")
+GREETER = "g1"
+GREETER_UID = 64109
+SERVICE = "gdm-ovirtcred"
+# As the one that is installed, for the accounts of the demo.
+PAM = """\
+auth requisite {module} socket={socket}
+auth required pam_unix.so use_first_pass nodelay
+account required pam_unix.so
+"""
 FIRST_UID = 64100  # of the demo's users, which belong to nobody in Debian's scheme
 START_SECONDS = 15
 STOP_SECONDS = 5
@@ -50,6 +59,8 @@ class LocalGuest(Guest):
         self.has_packages = False  # whether the list may be changed
         # Where a service manager runs, hooks are its units; in namespaces it is not seen.
         self.has_hooks = self.isolated or not os.path.exists("/run/systemd/system")
+        # Accounts that may be thrown away are in namespaces only.
+        self.has_login = self.isolated
         # Session agents serve only a system agent that is root.
         self.has_session_agents = self.isolated or os.geteuid() == 0
         # Lockers listen to a login manager only where they see traces of systemd's.
@@ -57,9 +68,11 @@ class LocalGuest(Guest):
         self._build = Path(build)
         self._state = self._build / "guest"
         self._agent = self._bus = self._logins = None
+        self._greeter, self._greeted = None, 1  # lines of its output that are known; the first is no user
         self._desktops = {}  # user -> DesktopSession
         self._opened = 0
         self._mounts = []
+        self._nobody = ""  # the session that the seat shows then
         self._directory = Path(tempfile.mkdtemp(prefix="ovirt-demo-"))
         self._directory.chmod(0o755)  # the users' sessions are in it
         self.port = str(self._directory / "port")
@@ -80,6 +93,8 @@ class LocalGuest(Guest):
         self._start_buses()
         self._make_hooks()
         self._start_agent()
+        if self.has_login:
+            self._start_greeter()
         self._state.write_text(f"{os.getpid()}\n{self.place}\n{self._bus.address}\n")
         return self
 
@@ -89,8 +104,9 @@ class LocalGuest(Guest):
         for desktop in self._desktops.values():
             desktop.close()
         self._desktops.clear()
-        if self._agent:
-            self._stop(self._agent)
+        for process in (self._greeter, self._agent):
+            if process:
+                self._stop(process)
         if self._bus:
             self._bus.close()
         while self._mounts:
@@ -133,8 +149,7 @@ class LocalGuest(Guest):
 
     def close_session(self, user):
         ident = self._desktop(user).ident
-        others = [d.ident for u, d in self._desktops.items() if u != user]
-        self._logins.activate(others[0] if others else "")
+        self._logins.activate(next((d.ident for u, d in self._desktops.items() if u != user), self._nobody))
         self._logins.remove(ident)
         self._reap()
 
@@ -152,6 +167,14 @@ class LocalGuest(Guest):
 
     def screenshot(self, user, path):
         self._desktop(user).screenshot(path)
+
+    def greeted(self):
+        """What has come of the host's login since the last question: "user NAME" for whom the login screen would open a
+        session, something else if PAM refused, or nothing."""
+        self._reap()
+        lines = (self._directory / "greeter.log").read_text().splitlines() if self._greeter else []
+        new, self._greeted = lines[self._greeted:], max(self._greeted, len(lines))
+        return new[-1] if new else ""
 
     def hostname(self):
         return socket.gethostname()
@@ -180,6 +203,8 @@ class LocalGuest(Guest):
         alive = self._logins.sessions()
         for user in [u for u, d in self._desktops.items() if d.ident not in alive]:
             self._desktops.pop(user).close()
+            if not self._desktops:
+                self._logins.activate(self._nobody)
 
     # -- how it is made
 
@@ -202,14 +227,36 @@ class LocalGuest(Guest):
             self.has_packages = True
         except (GuestError, OSError):
             pass
-        if self.place == "root":
-            passwd = self._directory / "passwd"
-            passwd.write_text(Path("/etc/passwd").read_text() + "".join(
-                f"{u}:x:{self._uid_of(u)}:{self._uid_of(u)}:{u.title()}:/nonexistent:/bin/sh\n" for u in USERS))
-            self._mount("--bind", passwd, "/etc/passwd")
+        self._make_accounts()
         systemd = SEATS.parent
         self._mount("-t", "tmpfs", "none", systemd if systemd.is_dir() else systemd.parent)
         SEATS.mkdir(parents=True)
+
+    def _make_accounts(self):
+        """With the password that the tour gives, too."""
+        passwd, shadow, services = (self._directory / name for name in ("passwd", "shadow", "pam.d"))
+        ids = {u: FIRST_UID + n for n, u in enumerate(USERS)}
+        passwd.write_text(Path("/etc/passwd").read_text() + "".join(
+            f"{u}:x:{i}:{i}:{u.title()}:/nonexistent:/bin/sh\n" for u, i in ids.items()))
+        hashed = subprocess.run(["perl", "-e", r'print crypt($ARGV[0], "\$6\$" . "demo")', PASSWORD], check=True, text=True,
+                                 stdout=subprocess.PIPE).stdout
+        shadow.touch(0o600)
+        shadow.write_text("".join(f"{u}:{hashed}:20000::::::\n" for u in USERS))
+        services.mkdir()
+        (services / SERVICE).write_text(PAM.format(module=self._build / "pam_ovirt_cred/pam_ovirt_cred.so",
+                                                   socket=self._directory / "run/credentials"))
+        for ours, place in ((passwd, "/etc/passwd"), (shadow, "/etc/shadow"), (services, "/etc/pam.d")):
+            self._mount("--bind", ours, place)
+
+    def _start_greeter(self):
+        """Shown when nobody is at the seat."""
+        with open(self._directory / "greeter.log", "wb") as log:
+            self._greeter = subprocess.Popen(
+                [*as_user(os.geteuid()), TOP / "tests/demo/session/greeter", SERVICE], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self._bus.address}, start_new_session=True)
+        self._logins.add(GREETER, "gdm", uid=GREETER_UID, kind="greeter", type_="x11")
+        self._logins.activate(GREETER)
+        self._nobody = GREETER
 
     def _mount(self, *arguments):
         _run("mount", *arguments)
@@ -245,11 +292,14 @@ class LocalGuest(Guest):
         configuration.write_text(default.replace("[hooks]\n", f"[hooks]\ndirectory = {self._directory}/hooks.d\n"))
         # Where every user may start it.
         self._session_agent = shutil.copy(self._build / "session-agent/ovirt-session-agent", self._directory)
+        run = self._directory / "run"
+        run.mkdir(mode=0o755)
         with open(self._directory / "agent.log", "wb") as log:
             self._agent = subprocess.Popen(
                 [*as_user(os.geteuid()), self._build / "system-agent/ovirt-system-agent", "--config", configuration,
                  "--port", f"{PORT}={self.port}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self._bus.address}, start_new_session=True)
+                start_new_session=True,
+                env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self._bus.address, "RUNTIME_DIRECTORY": str(run)})
 
     @staticmethod
     def _stop(process):

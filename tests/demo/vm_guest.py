@@ -37,7 +37,7 @@ dbus-monitor --system "type='signal',interface='{LOGIN1}.Session',path='$path'" 
 
 class VmGuest(Guest):
     isolated = has_packages = has_hooks = has_session_agents = can_unlock = True
-    is_fast = has_shell = has_display = False
+    is_fast = has_shell = has_display = has_login = False
     login_manager = "the real one of systemd; the desktops have no display, and their lockers are played"
 
     def __init__(self, build):
