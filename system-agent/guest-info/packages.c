@@ -130,7 +130,11 @@ void guest_packages_parse_dpkg(const char *status, const char *const *patterns, 
                         continue;
                 }
                 current = NULL;
+                /* Most lines are of other fields: their first letter tells, at little cost. */
                 for (size_t i = 0; i < _N_FIELDS; i++) {
+                        if ((*line.s | 0x20) != (*field_names[i] | 0x20))
+                                continue;
+
                         size_t n = strlen(field_names[i]);
 
                         if (line.n > n && g_ascii_strncasecmp(line.s, field_names[i], n) == 0) {

@@ -8,6 +8,8 @@
 bool glob_match_any(const char *const *patterns, const char *s) {
         for (; *patterns; patterns++) {
                 /* Most patterns are plain names, and fnmatch() is slow. */
+                if (**patterns != *s && !strchr("*?[\\", **patterns))
+                        continue;
                 if (strpbrk(*patterns, "*?[\\")) {
                         if (fnmatch(*patterns, s, 0) == 0)
                                 return true;
