@@ -4,6 +4,7 @@
 import collections
 import os
 import pty
+import pwd
 import shutil
 import statistics
 import subprocess
@@ -11,10 +12,13 @@ import threading
 import tty
 
 import oldagent
-from programs import SYNC, Agent, Host, Link, Program, QemuGuestAgent, Reference, monotonic, stop
+from guest import STEP, OrdinaryGuest, write_packages
+from programs import (SYNC, Agent, Bus, Host, Link, Program, QemuGuestAgent, Reference, SessionAgent, monotonic,
+                      stop)
 
 # The default rates, five times as fast: a minute shows five, each kind of wake-up in its proportion.
-FAST = '[general]\n' + '\n'.join(f'{key} = {seconds // 5}' for key, seconds in (
+SPEED = 5
+FAST = '[general]\n' + '\n'.join(f'{key} = {seconds // SPEED}' for key, seconds in (
     ('heart_beat_rate', 5), ('report_user_rate', 10), ('report_num_cpu_rate', 60),
     ('report_application_rate', 120), ('report_disk_usage', 300))) + '\n'
 ECHO = '{"text": "The quick brown fox", "number": 4711, "__name__": "echo"}'
@@ -163,21 +167,10 @@ def refresh(bench):
         write_packages(directory, 1000)
     agent = Agent(bench, prepare=f'mount --bind {directory} /var/lib/dpkg', unshare=['-m'])
     cpu = min(refresh_cpu(agent, 40, directory) for _ in range(5)) * 1e3
-    yield Row('CPU of a refresh, packages changed', 'ms', cpu, None, ('<=', 3), cpu)
+    yield Row('CPU of a refresh, packages changed', 'ms', cpu, None, None, None)
     cpu = min(refresh_cpu(agent, 40) for _ in range(5)) * 1e3
     yield Row('CPU of a refresh', 'ms', cpu, None, ('<=', 3), cpu)
     agent.close()
-
-
-def write_packages(directory, n):
-    with open(os.path.join(directory, 'status'), 'w') as f:
-        for i in range(n):
-            f.write(f'Package: package-{i}\nStatus: install ok installed\nPriority: optional\nSection: libs\n'
-                    f'Installed-Size: {i}\nMaintainer: Somebody <somebody@example.org>\nArchitecture: amd64\n'
-                    f'Version: 1:{i}.2.3-4+deb12u1\nDepends: libc6 (>= 2.36), package-{i // 2}\n'
-                    f'Provides: virtual-{i % 50}\nDescription: the package number {i}\n'
-                    + ' The long description of a package takes several lines of text in the file,\n' * 6
-                    + 'Homepage: https://www.example.org/\n\n')
 
 
 def big_refresh(bench):
@@ -249,44 +242,60 @@ def memory(bench):
 # --- bytes -------------------------------------------------------------------------------------------------
 
 class Traffic(threading.Thread):
-    """An agent at its default rates, recorded while other measurements go on."""
+    """An agent in the ordinary guest, recorded while other measurements go on. The guest's time, and what the agent
+    does by the clock, is five times as fast as ours."""
 
     def __init__(self, bench):
         super().__init__()
-        self.agent = Agent(bench, unshare=['-m'])
+        directory = os.path.join(bench.directory, 'guest')
+        os.mkdir(directory)
+        self.guest = OrdinaryGuest(directory, [bench.agent, bench.directory])
+        # Whoever logs in elsewhere does not do it here.
+        self.bus = Bus(directory, bench.here)
+        self.bus.tell('login', '1', 'alice')
+        self.agent = Agent(bench, FAST + self.guest.config, bus=self.bus, prepare=self.guest.shell,
+                           unshare=self.guest.unshare)
         self.seconds = bench.traffic_seconds
-        self.end = monotonic() + self.seconds
         self.lines, self.error = [], None
         self.start()
 
     def run(self):
+        root, begin, steps = f'/proc/{self.agent.program.pid}/root', monotonic(), 0
         try:
-            self.lines = list(self.agent.link.messages(self.end))
-        except (EOFError, ValueError) as e:
+            while monotonic() < begin + self.seconds:
+                self.guest.step(root, STEP / SPEED)
+                steps += 1
+                self.lines += self.agent.link.messages(begin + steps * STEP / SPEED)
+        except (EOFError, OSError, ValueError) as e:
             self.error = e
+
+    def close(self):
+        self.agent.close()
+        self.bus.close()
 
 
 def traffic(bench, recording):
     recording.join()
     if recording.error:
         raise recording.error
-    # A last refresh shows all that there is to tell, as it is sent once an hour whether known or not.
+    # A last refresh shows all that there is to tell.
     recording.agent.link.send('refresh', apiVersion=3)
     everything = {m['__name__']: (line, m)
-                  for _, line, m in recording.agent.link.messages(monotonic() + 7)}
-    for _, line, m in recording.lines:
-        everything.setdefault(m['__name__'], (line, m))
-        if 'memory-stat' in m:
-            everything['heartbeat'] = line, m
+                  for _, line, m in recording.agent.link.messages(monotonic() + 3)}
+    everything.update((m['__name__'], (line, m)) for _, line, m in recording.lines if m['__name__'] == 'number-of-cpus')
+    if 'memory-stat' not in everything['heartbeat'][1]:
+        everything['heartbeat'] = next((line, m) for _, line, m in recording.lines if 'memory-stat' in m)
+    recording.close()
 
-    hour = 3600 / recording.seconds
-    ours = hour * sum(len(line) for _, line, m in recording.lines if m['__name__'] != 'disks-usage')
-    # By rule: the usage of some file system changes between any two looks; all is sent again once an hour.
-    ours += oldagent.DISK_ROUNDS * len(everything['disks-usage'][0])
+    sent = collections.Counter()
+    for _, line, m in recording.lines:
+        sent['memory-stat' if 'memory-stat' in m else m['__name__']] += len(line)
+    ours = 3600 / (recording.seconds * SPEED) * sent.total()
+    # What comes by a clock that cannot be made faster: memory-stat six times an hour, and once an hour all reports.
+    ours += 6 * len(everything['heartbeat'][0])
     ours += sum(len(line) for name, (line, _) in everything.items() if name != 'heartbeat')
     old = oldagent.bytes_per_hour({name: m for name, (_, m) in everything.items()})
     yield Row('KiB to the host per hour / old agent', 'KiB', ours / 1024, old / 1024, ('>= inverse', 5), old / ours)
-    recording.agent.close()
 
 
 # --- login -------------------------------------------------------------------------------------------------
@@ -306,4 +315,84 @@ def login(bench):
     median = statistics.median(times)
     yield Row('login told to the host, median', 'ms', median, None, ('<=', 100), median)
     yield Row('login told to the host, worst', 'ms', max(times), None, ('<=', 100), max(times))
+    agent.close()
+
+
+# --- sessions ----------------------------------------------------------------------------------------------
+
+def users(n):
+    """Of those that the bus knows: others it does not let in."""
+    uids = [user.pw_uid for user in pwd.getpwall() if user.pw_uid > 0][:n]
+    if len(uids) < n:
+        raise RuntimeError(f'{n} users are needed')
+    return uids
+
+
+def heartbeats(agent, until):
+    """When they came."""
+    return [when for when, _, m in agent.link.messages(until) if m['__name__'] == 'heartbeat']
+
+
+def until_registered(agent, programs):
+    """Waits for the session agents; when heartbeats came meanwhile."""
+    beats, deadline = [], monotonic() + 60
+    while not all(program.is_registered() for program in programs):
+        if monotonic() > deadline:
+            raise RuntimeError('a session agent is not registered: '
+                               + next(p.said() for p in programs if not p.is_registered()))
+        beats += heartbeats(agent, monotonic() + 0.05)
+    return beats
+
+
+def lock(bench):
+    agent = Agent(bench)
+    [uid] = users(1)
+    bench.bus.tell('login', 'lock', 'alice', str(uid))
+    session_agent, times = SessionAgent(bench, 'lock', uid), []
+    until_registered(agent, [session_agent])
+    for _ in range(20):
+        begin = monotonic()
+        agent.link.send('lock-screen')
+        times.append((agent.link.expect('session-lock')[0] - begin) * 1e3)
+        bench.bus.tell('unlock', 'lock')
+        agent.link.expect('session-unlock')
+    median = statistics.median(times)
+    yield Row('lock-screen to session-lock, median', 'ms', median, None, ('<=', 500), median)
+    yield Row('lock-screen to session-lock, worst', 'ms', max(times), None, ('<=', 500), max(times))
+    session_agent.close()
+    bench.bus.tell('logout', 'lock')
+    agent.close()
+
+
+def sessions(bench, n=64):
+    # As many as the agent takes, of one user and of all.
+    uids = users(n // 4)
+    agent = Agent(bench, '[general]\nheart_beat_rate = 1\n')
+    for i in range(n):
+        bench.bus.tell('open', f's{i}', f'user{i}', str(uids[i // 4]))
+    beats = [agent.link.expect('heartbeat')[0] for _ in range(3)][-1:]
+    memory_before = agent.program.memory()[0]
+    programs = []
+    for i in range(n):
+        programs.append(SessionAgent(bench, f's{i}', uids[i // 4]))
+        beats += heartbeats(agent, monotonic())
+    beats += until_registered(agent, programs)
+    end = monotonic() + 5
+    beats += heartbeats(agent, end)
+    late = max(b - a for a, b in zip(beats, [*beats[1:], end])) - 1
+
+    private = statistics.median(program.memory()[0] for program in programs)
+    ours = (agent.program.memory()[0] - memory_before) / n
+    before = sum(program.wakeups() for program in programs)
+    list(agent.link.messages(monotonic() + bench.idle_seconds / 2))
+    wakeups = sum(program.wakeups() for program in programs) - before
+    yield Row(f'latest heartbeat while {n} sessions register', 's', max(late, 0), None, ('<=', 0.5), late)
+    yield Row('private memory (USS) of a session agent', 'KiB', private, None, ('<=', 3072), private)
+    yield Row('memory of the system agent for a session', 'KiB', ours, None, ('<=', 16), ours)
+    yield Row(f'wake-ups of {n} idle session agents', '', wakeups, None, ('<=', 0), wakeups)
+    for program in programs:
+        program.process.terminate()
+    for i, program in enumerate(programs):
+        program.close()
+        bench.bus.tell('logout', f's{i}')
     agent.close()

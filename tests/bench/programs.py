@@ -71,8 +71,12 @@ class Program:
         return self.log.read().decode(errors='replace')
 
     def wakeups(self):
-        with open(f'/proc/{self.pid}/status') as f:
-            return int(re.search(r'\nvoluntary_ctxt_switches:\s*(\d+)', f.read())[1])
+        """Of all its threads."""
+        total = 0
+        for thread in os.listdir(f'/proc/{self.pid}/task'):
+            with open(f'/proc/{self.pid}/task/{thread}/status') as f:
+                total += int(re.search(r'\nvoluntary_ctxt_switches:\s*(\d+)', f.read())[1])
+        return total
 
     def memory(self):
         """(private, resident) KiB."""
@@ -153,13 +157,14 @@ class Host:
 class Agent:
     """The system agent, and the host that it has agreed on the protocol with."""
 
-    def __init__(self, bench, config='', negotiate=True, **options):
+    def __init__(self, bench, config='', negotiate=True, bus=None, **options):
         self.host = Host(bench.directory)
         self.config = self.host.path + '.conf'
         with open(self.config, 'w') as f:
             f.write(config)
         self.program = Program([*self.command(bench, self.host.path), '--config', self.config],
-                               environment=bench.environment, **options)
+                               environment={**bench.environment, 'DBUS_SYSTEM_BUS_ADDRESS': (bus or bench.bus).address},
+                               **options)
         try:
             self.link = self.host.accept()
         except TimeoutError:
@@ -190,6 +195,19 @@ class Agent:
         self.program.close()
         self.host.close()
         os.unlink(self.config)
+
+
+class SessionAgent(Program):
+    """A session agent of the session @session, which is of the user @uid."""
+
+    def __init__(self, bench, session, uid):
+        address = bench.environment['DBUS_SYSTEM_BUS_ADDRESS']
+        super().__init__(['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', bench.session_agent],
+                         environment={**bench.environment, 'DBUS_SESSION_BUS_ADDRESS': address,
+                                      'XDG_SESSION_ID': session})
+
+    def is_registered(self):
+        return 'Registered session' in self.said()
 
 
 class Reference:
@@ -231,13 +249,18 @@ class QemuGuestAgent:
 class Bus:
     """A private system bus with a login manager of ours on it."""
 
+    running = []
+
     def __init__(self, directory, source):
+        self.running.append(self)
         self.config = os.path.join(directory, 'bus.conf')
         self.address = f'unix:path={directory}/bus'
         with open(self.config, 'w') as f:
             f.write(f'<busconfig><listen>{self.address}</listen><auth>EXTERNAL</auth>'
                     '<policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/>'
-                    '<allow receive_sender="*"/></policy></busconfig>')
+                    '<allow receive_sender="*"/></policy>'
+                    # It is every user's session bus, too.
+                    '<limit name="max_incomplete_connections">1000</limit></busconfig>')
         self.daemon = subprocess.Popen(['dbus-daemon', f'--config-file={self.config}', '--nofork',
                                         '--print-address'], stdout=subprocess.PIPE,
                                        stderr=subprocess.DEVNULL)
@@ -253,6 +276,7 @@ class Bus:
         return int(self.login1.stdout.readline()) / 1e9
 
     def close(self):
+        self.running.remove(self)
         self.login1.stdin.close()
         for process in self.login1, self.daemon:
             process.terminate()
