@@ -278,7 +278,8 @@ static void on_script_done(int error, const char *output, size_t n, void *userda
         Hooks *h = userdata;
 
         log_output(h->label, output, n);
-        if (error < 0 && g_get_monotonic_time() >= h->script_deadline_usec)
+        /* Our own deadline counts from the turn of the loop, a moment before that of the script. */
+        if (error == -ETIMEDOUT || (error < 0 && g_get_monotonic_time() >= h->script_deadline_usec))
                 skip_rest(h, g_queue_peek_head(&h->jobs));
         else if (error < 0)
                 log_warning("Hook %s failed with exit status %d", h->label,
