@@ -13,8 +13,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "host-console")]
 
-from hostconsole import Host                # noqa: E402
-from hostconsole.host import ExpectationFailed  # noqa: E402
+from hostconsole import ExpectationFailed, Host  # noqa: E402
 from rig.agent import PORT, Agent, configuration  # noqa: E402
 from rig.bus import Bus                     # noqa: E402
 from rig.guest import Guest                 # noqa: E402

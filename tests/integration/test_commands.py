@@ -94,6 +94,7 @@ REFUSED = [
 def test_refused_honestly(party, debug):
     """Without a bus: why is said once, and nothing of what the command says."""
     host, agent = party.settled(guest=party.guest(), debug=debug)
+    host.wait_until(lambda: host.messages("number-of-cpus"), scaled(3), "what comes after the first set")
     for name, members, why in REFUSED:
         assert reply(host, host_line(name, members)) == []
         assert len(agent.wait_log(why)) == 1

@@ -104,6 +104,8 @@ def test_c9_a_byte_at_a_time(standing):
 
 def test_c11_ten_mebibytes_without_an_end(party):
     host, agent = party.settled(guest=party.guest())
+    # From here on the host says nothing by itself, which would end the line.
+    host.wait_until(lambda: host.vdsm.effective == 3, scaled(5))
     before = agent.memory_peak_kib()
     chunk = os.urandom(1 << 20).replace(b"\n", b"x")
     for _ in range(10):

@@ -4,7 +4,7 @@
 import pytest
 from hostconsole import ExpectationFailed
 from hostconsole.negotiation import STARTUP_ORDER, refresh_set
-from rig.pace import complaints, scaled
+from rig.pace import INSTRUMENTED, complaints, scaled
 
 from conftest import settle
 
@@ -35,7 +35,10 @@ def exchange(host, command, expected):
         host.send({"__name__": "echo", "fence": fence})
         host.expect("echo", within=scaled(3), fence=fence)
     host.collect(scaled(0.1))
-    assert names_since(host, position) == expected
+    seen = names_since(host, position)
+    if INSTRUMENTED:            # what is late follows its set, once more
+        seen = list(dict.fromkeys(seen))
+    assert seen == expected
 
 
 def at(host, version):
