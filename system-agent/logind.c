@@ -2,6 +2,8 @@
 #include "logind.h"
 
 #include <string.h>
+#include <systemd/sd-event.h>
+#include <systemd/sd-login.h>
 
 #include "util/log.h"
 
@@ -29,6 +31,8 @@ struct Logind {
         unsigned pending;             /* answers that are still to come */
         bool known;
         sd_bus_slot *match_slots[6], *sessions_slot, *seats_slot;
+        sd_login_monitor *files;
+        sd_event_source *files_source;
 };
 
 /* --- the questions ------------------------------------------------------------------------------------ */
@@ -233,7 +237,7 @@ static int on_seats_listed(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 /* --- the signals -------------------------------------------------------------------------------------- */
 
-/* A session that ends is "closing" until its last process is gone, and nothing announces that: when a seat
+/* A session that ends is "closing" until its last process is gone, and no signal announces that: when a seat
  * changes hands, look at all of them. */
 static int on_seat_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Logind *l = userdata;
@@ -276,6 +280,26 @@ static int on_session_removed(sd_bus_message *m, void *userdata, sd_bus_error *e
                 session_registry_remove(l->registry, id);
                 g_hash_table_remove(l->sessions, id);
                 conclude(l);
+        }
+        return 0;
+}
+
+/* The seat need not change hands: that of a session whose login program has died stays as it is. What the
+ * login manager writes for sd-login then tells that there is something to be asked. */
+static int on_files_changed(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        Logind *l = userdata;
+        GHashTableIter i;
+        void *value;
+
+        (void) sd_login_monitor_flush(l->files);
+        g_hash_table_iter_init(&i, l->sessions);
+        while (g_hash_table_iter_next(&i, NULL, &value)) {
+                Object *o = value;
+                const Session *s = session_registry_get(l->registry, o->id);
+                _cleanup_free_ char *state = NULL;
+
+                if (s && sd_session_get_state(o->id, &state) >= 0 && !g_str_equal(state, s->state))
+                        object_load(o);
         }
         return 0;
 }
@@ -336,6 +360,8 @@ static void detach(Logind *l) {
                 l->match_slots[i] = sd_bus_slot_unref(l->match_slots[i]);
         answered(l, &l->sessions_slot);
         answered(l, &l->seats_slot);
+        l->files_source = sd_event_source_disable_unref(l->files_source);
+        l->files = sd_login_monitor_unref(l->files);
         l->bus = sd_bus_unref(l->bus);
 }
 
@@ -347,6 +373,15 @@ Logind *logind_free(Logind *l) {
         g_hash_table_unref(l->seats);
         g_free(l);
         return NULL;
+}
+
+static int watch_files(Logind *l) {
+        int r = sd_login_monitor_new("session", &l->files);
+
+        if (r < 0)
+                return r;
+        return sd_event_add_io(sd_bus_get_event(l->bus), &l->files_source, sd_login_monitor_get_fd(l->files),
+                               (uint32_t) sd_login_monitor_get_events(l->files), on_files_changed, l);
 }
 
 #define MATCH(path, interface, member)                                                                      \
@@ -379,6 +414,9 @@ int logind_attach(Logind *l, sd_bus *bus) {
                 if (r < 0)
                         return r;
         }
+        r = watch_files(l);
+        if (r < 0)
+                log_debug_errno(r, "Cannot watch the login manager's files: %m");
         return load_all(l);
 }
 
