@@ -13,6 +13,8 @@
 
 /* Wrong options, or a wrong configuration; other failures are EXIT_FAILURE. */
 #define EXIT_USAGE 2
+/* The session has ended. What started us may be still there, and have another one for us. */
+#define EXIT_SESSION_ENDED 3
 
 typedef struct Options {
         char *config;
@@ -72,6 +74,7 @@ static void on_session_end(void *userdata) {
         Main *m = userdata;
 
         g_debug("The session has ended");
+        m->status = EXIT_SESSION_ENDED;
         g_main_loop_quit(m->loop);
 }
 

@@ -246,7 +246,7 @@ def test_leaves_with_its_session_only(guest):
     guest.login1.remove("s3")
     wait_while(lambda: agent.running, 0.5)
     guest.login1.remove("s2")
-    assert agent.wait_exit() == 0
+    assert agent.wait_exit() == 3
     assert len(agent.log()) == 1
 
 
@@ -256,7 +256,7 @@ def test_leaves_with_the_leader_of_its_session(guest):
     agent = guest.agent()
     registered(agent)
     guest.login1.end_leader()
-    assert agent.wait_exit() == 0
+    assert agent.wait_exit() == 3
 
 
 def test_leaves_with_the_bus_of_its_session(guest):

@@ -323,7 +323,7 @@ class Agent:
             if self.running:
                 self.process.send_signal(signal.SIGTERM)
                 assert self.process.wait(scaled(3)) == 0
-            assert self._may_die or self.process.returncode in (0, 1, 2)
+            assert self._may_die or self.process.returncode in (0, 1, 2, 3)
         finally:
             if self.running:
                 self.process.kill()
