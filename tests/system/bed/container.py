@@ -26,9 +26,10 @@ exec systemd-nspawn --directory="$d" "$@"
 
 
 class Container:
-    def __init__(self, name="c", product=None, extra=()):
-        """@product: archive to unpack before the start; @extra: more arguments for systemd-nspawn."""
-        self.name, self.product, self.extra = name, product, list(extra)
+    def __init__(self, name="c", product=None, extra=(), flavour="base"):
+        """@product: archive to unpack before the start; @extra: more arguments for systemd-nspawn; @flavour: of
+        the root directory."""
+        self.name, self.product, self.extra, self.flavour = name, product, list(extra), flavour
         self.run_dir = RUN / name
         self.port = str(self.run_dir / "port")
         self.nspawn = self.bridge = None
@@ -43,7 +44,7 @@ class Container:
         need("systemd-nspawn", "systemd-container")
         need("nsenter", "util-linux")
         need_root()
-        root = rootfs.build()
+        root = rootfs.build(self.flavour)
         shutil.rmtree(self.run_dir, ignore_errors=True)
         (self.run_dir / "fs").mkdir(parents=True)
         self.bridge = subprocess.Popen([sys.executable, HERE / "port_bridge.py", self.port], text=True,

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The root directory of the guests: a small Debian, kept in the cache under a hash of its recipe."""
+"""The root directories of the guests: a small Debian, and the same with desktops, kept in the cache under a hash of their
+recipe."""
+import contextlib
 import hashlib
 import os
 import shutil
@@ -13,9 +15,27 @@ PACKAGES = """
     procps iproute2 e2fsprogs tzdata python3
     libsystemd0 libglib2.0-0 libjson-glib-1.0-0 libpam0g
 """.split()
+# What a flavour has beside PACKAGES.
+FLAVOURS = {
+    "base": "",
+    # Desktops as far as their lockers go, and dbus-broker as the system's and the users' bus.
+    "desktop": """
+        gnome-shell gnome-session gdm3 gjs
+        mate-session-manager mate-screensaver
+        cinnamon-screensaver cinnamon-common
+        lightdm lightdm-gtk-greeter light-locker xss-lock i3lock sway swaylock swayidle
+        xvfb xauth xdotool dbus-broker
+    """,
+    # As large again.
+    "kde": "plasma-workspace kwin-wayland libcap2-bin",
+}
 # (source below guest/, destination, mode)
 FILES = [
     ("exec-server", "usr/local/sbin/bed-exec-server", 0o755),
+    ("pam-session", "usr/local/bin/bed-pam-session", 0o755),
+    ("x-session", "usr/local/bin/bed-x-session", 0o755),
+    ("xvfb-as-x", "usr/local/bin/bed-xvfb-as-x", 0o755),
+    ("bed-session.target", "etc/systemd/user/bed-session.target", 0o644),
     ("bed-exec-server.service", "etc/systemd/system/bed-exec-server.service", 0o644),
     ("99-bed-exec-server.rules", "etc/udev/rules.d/99-bed-exec-server.rules", 0o644),
 ]
@@ -23,7 +43,12 @@ FILES = [
 MASKED = """
     e2scrub_all.timer e2scrub_reap.service fstrim.timer dpkg-db-backup.timer apt-daily.timer
     apt-daily-upgrade.timer getty.target systemd-binfmt.service proc-sys-fs-binfmt_misc.automount
+    display-manager.service
 """.split()
+MASKED_FOR_USERS = "pipewire.socket pipewire-pulse.socket pipewire.service pipewire-pulse.service wireplumber.service".split()
+# Each with the password "secret".
+USERS = "alice bob carol".split()
+PASSWORD = "$6$bed$r3P.zQynzMbY0hgi7dJdMgWMuhhBPhs6a87jHbiUqejwaiOTHDzDvpLwu8fMQnPzcts46sU/mCrw.obTjS.7W0"
 
 
 def suite():
@@ -37,21 +62,21 @@ def suite():
         release.get("VERSION_CODENAME") if release.get("ID") == "debian" else None) or "bookworm"
 
 
-def recipe_hash():
+def recipe_hash(flavour="base"):
     h = hashlib.sha256(suite().encode())
-    h.update(open(__file__, "rb").read())
+    h.update(flavour.encode() + open(__file__, "rb").read())
     for source, _, _ in FILES:
         h.update((HERE / "guest" / source).read_bytes())
     return h.hexdigest()[:12]
 
 
-def path():
-    return CACHE / f"rootfs-{recipe_hash()}"
+def path(flavour="base"):
+    return CACHE / f"rootfs-{flavour}-{recipe_hash(flavour)}"
 
 
-def build():
-    """The root directory, made now if the cache has none of this recipe (about 40 s)."""
-    root = path()
+def build(flavour="base"):
+    """The root directory, made now if the cache has none of this recipe (about 40 s; 100 s with desktops)."""
+    root = path(flavour)
     if root.exists():
         return root
     need("mmdebstrap", "mmdebstrap")
@@ -62,24 +87,24 @@ def build():
         # Below the cache, so that the move is atomic; readable, as a root directory has to be.
         tmp = tempfile.mkdtemp(prefix="new-", dir=CACHE)
         try:
-            _debootstrap(f"{tmp}/root")
+            _debootstrap(f"{tmp}/root", FLAVOURS[flavour].split())
             _configure(f"{tmp}/root")
             os.rename(f"{tmp}/root", root)
         finally:
             shutil.rmtree(tmp, ignore_errors=True)
-        for old in CACHE.glob("rootfs-*"):
+        for old in CACHE.glob(f"rootfs-{flavour}-*"):
             if old != root:
                 shutil.rmtree(old, ignore_errors=True)
     return root
 
 
-def _debootstrap(root):
+def _debootstrap(root, packages):
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{d}/*" for d in ("doc", "man", "locale", "info")]
     mirror = os.environ.get("OVIRT_GUEST_AGENT_TEST_MIRROR")
     done = subprocess.run(
         ["mmdebstrap", "--quiet", "--variant=essential", "--format=directory", *excluded,
          "--dpkgopt=force-unsafe-io", '--aptopt=Acquire::Languages "none"',
-         '--aptopt=Acquire::Retries "3"', "--include=" + ",".join(PACKAGES), suite(), root,
+         '--aptopt=Acquire::Retries "3"', "--include=" + ",".join(PACKAGES + packages), suite(), root,
          *([mirror] if mirror else [])],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
     if done.returncode:
@@ -92,14 +117,20 @@ def _debootstrap(root):
 
 
 def _configure(root):
-    host_run("chroot", root, "useradd", "--create-home", "--shell", "/bin/bash", "alice")
+    for user in USERS:
+        host_run("chroot", root, "useradd", "--create-home", "--shell", "/bin/bash", "--password", PASSWORD, user)
+    host_run("chroot", root, "useradd", "--system", "--create-home", "greeter")
     for source, destination, mode in FILES:
         target = f"{root}/{destination}"
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(HERE / "guest" / source, target)
         os.chmod(target, mode)
-    for unit in MASKED:
-        os.symlink("/dev/null", f"{root}/etc/systemd/system/{unit}")
+    for manager, units in (("system", MASKED), ("user", MASKED_FOR_USERS)):
+        os.makedirs(f"{root}/etc/systemd/{manager}", exist_ok=True)
+        for unit in units:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{root}/etc/systemd/{manager}/{unit}")
+            os.symlink("/dev/null", f"{root}/etc/systemd/{manager}/{unit}")
     os.makedirs(f"{root}/etc/systemd/system.conf.d", exist_ok=True)
     with open(f"{root}/etc/systemd/system.conf.d/bed.conf", "w") as f:
         f.write("[Manager]\nDefaultTimeoutStopSec=10s\n")

@@ -33,8 +33,14 @@ def nspawn_arguments():
 
 
 @pytest.fixture(scope="module")
-def guest(product, nspawn_arguments):
-    with Container("system-c", product, nspawn_arguments) as container:
+def flavour():
+    """Of the module's root directory; a module overrides this."""
+    return "base"
+
+
+@pytest.fixture(scope="module")
+def guest(product, nspawn_arguments, flavour):
+    with Container("system-c", product, nspawn_arguments, flavour) as container:
         yield container
 
 
