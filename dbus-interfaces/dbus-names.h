@@ -19,5 +19,6 @@
 #define OVIRT_ERROR_NOT_YOUR_SESSION "org.ovirt.GuestAgent1.Error.NotYourSession"
 #define OVIRT_ERROR_ALREADY_REGISTERED "org.ovirt.GuestAgent1.Error.AlreadyRegistered"
 #define OVIRT_ERROR_NOT_REGISTERED "org.ovirt.GuestAgent1.Error.NotRegistered"
+#define OVIRT_ERROR_SUPERSEDED "org.ovirt.GuestAgent1.Error.Superseded"
 #define OVIRT_ERROR_TOO_MANY "org.ovirt.GuestAgent1.Error.TooMany"
 #define OVIRT_ERROR_RATE_LIMITED "org.ovirt.GuestAgent1.Error.RateLimited"

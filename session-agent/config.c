@@ -55,10 +55,19 @@ static char *get_effects_allowed(const Config *c) {
         return g_strjoinv(" ", (char **) names);
 }
 
+static bool set_monitors_follow(Config *c, const char *value) {
+        return follow_from_name(value, &c->monitors_follow);
+}
+
+static char *get_monitors_follow(const Config *c) {
+        return g_strdup(follow_name(c->monitors_follow));
+}
+
 static const Key keys[] = {
         {"effects", "off", set_effects_off, get_effects_off, "host, always or never"},
         {"effects", "allowed", set_effects_allowed, get_effects_allowed,
          "any of wallpaper, animation and font-smooth"},
+        {"monitors", "follow", set_monitors_follow, get_monitors_follow, "auto, always or never"},
 };
 
 static bool is_known(const char *section, const char *name) {
@@ -103,7 +112,8 @@ Config *config_load(const char *path, GError **error) {
         g_autoptr(GKeyFile) file = read_file(path ?: SESSION_CONFIG_FILE, path ? error : &missing);
         g_autofree Config *c = g_new0(Config, 1);
 
-        *c = (Config){.effects_off = EFFECTS_HOST, .effects_allowed = EFFECTS_ALL};
+        *c = (Config){
+                .effects_off = EFFECTS_HOST, .effects_allowed = EFFECTS_ALL, .monitors_follow = FOLLOW_AUTO};
         if (!file) {
                 if (!path && g_error_matches(missing, G_FILE_ERROR, G_FILE_ERROR_NOENT))
                         return g_steal_pointer(&c);

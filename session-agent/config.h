@@ -6,6 +6,8 @@
 #include <glib.h>
 #include <stdio.h>
 
+#include "follow.h"
+
 typedef enum EffectsPolicy {
         EFFECTS_HOST,
         EFFECTS_ALWAYS,
@@ -16,6 +18,9 @@ typedef struct Config {
         /* [effects] */
         EffectsPolicy effects_off; /* when */
         unsigned effects_allowed;  /* a set of effects */
+
+        /* [monitors] */
+        FollowPolicy monitors_follow;
 } Config;
 
 /* Reads @path; NULL stands for the installed file, which may be missing. The error names the file, and the

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "dbus-names.h"
+#include "display.h"
 #include "effect.h"
 #include "effects.h"
+#include "layout-variant.h"
 #include "lock.h"
 #include "logout.h"
 #include "session-agent-bus.h"
@@ -31,6 +33,7 @@ struct SessionAgent {
         Lock *lock;
         Logout *logout;
         Effects *effects;
+        Display *display;
         OvirtSessionAgent *object;
         unsigned watch, removals; /* subscriptions */
 
@@ -84,16 +87,21 @@ static GVariant *make_offer(const SessionAgent *a) {
         add(&offer, "logout", g_variant_new_boolean(logout_possible(a->logout)));
         if (effects_offered(a->effects) > 0)
                 add_effects(&offer, "effects", effects_offered(a->effects));
+        if (display_backend(a->display))
+                add(&offer, "display", g_variant_new_string(display_backend(a->display)));
         return g_variant_ref_sink(g_variant_builder_end(&offer));
 }
 
 static GVariant *make_state(const SessionAgent *a) {
         g_auto(GVariantBuilder) state = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+        LockState lock = lock_state(a->lock);
 
-        if (lock_state(a->lock) != LOCK_UNKNOWN)
-                add(&state, "locked", g_variant_new_boolean(lock_state(a->lock) == LOCK_ON));
+        if (lock != LOCK_UNKNOWN)
+                add(&state, "locked", g_variant_new_boolean(lock == LOCK_ON));
         if (effects_present(a->effects))
                 add_effects(&state, "effects-off", effects_off(a->effects));
+        if (display_layout(a->display))
+                add(&state, "layout", layout_to_variant(display_layout(a->display)));
         return g_variant_ref_sink(g_variant_builder_end(&state));
 }
 
@@ -343,6 +351,30 @@ static gboolean on_set_console(OvirtSessionAgent *object, GDBusMethodInvocation 
         return G_DBUS_METHOD_INVOCATION_HANDLED;
 }
 
+static gboolean on_get_layout(OvirtSessionAgent *object, GDBusMethodInvocation *invocation,
+                              gpointer userdata) {
+        SessionAgent *a = userdata;
+
+        if (!is_system_agent(a, invocation))
+                return G_DBUS_METHOD_INVOCATION_HANDLED;
+        if (display_layout(a->display))
+                ovirt_session_agent_complete_get_layout(object, invocation,
+                                                        layout_to_variant(display_layout(a->display)));
+        else
+                g_dbus_method_invocation_return_error(invocation, G_DBUS_ERROR, G_DBUS_ERROR_NOT_SUPPORTED,
+                                                      "Nothing here arranges the monitors");
+        return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
+static gboolean on_apply_layout(OvirtSessionAgent *object, GDBusMethodInvocation *invocation,
+                                GVariant *layout, gboolean verify, gpointer userdata) {
+        SessionAgent *a = userdata;
+
+        if (is_system_agent(a, invocation))
+                display_apply(a->display, layout, verify, invocation);
+        return G_DBUS_METHOD_INVOCATION_HANDLED;
+}
+
 SessionAgent *session_agent_new(GDBusConnection *system_bus, GDBusConnection *session_bus,
                                 const Session *session, const Config *config, GError **error) {
         SessionAgent *a = g_new0(SessionAgent, 1);
@@ -357,11 +389,14 @@ SessionAgent *session_agent_new(GDBusConnection *system_bus, GDBusConnection *se
         a->lock = lock_new(&a->desktop, on_changed, a);
         a->logout = logout_new(&a->desktop, on_changed, a);
         a->effects = effects_new(&a->desktop, config, on_changed, a);
+        a->display = display_new(&a->desktop, config->monitors_follow, on_changed, a);
         a->object = ovirt_session_agent_skeleton_new();
         g_signal_connect(a->object, "handle-lock", G_CALLBACK(on_lock), a);
         g_signal_connect(a->object, "handle-logout", G_CALLBACK(on_logout), a);
         g_signal_connect(a->object, "handle-set-effects", G_CALLBACK(on_set_effects), a);
         g_signal_connect(a->object, "handle-set-console", G_CALLBACK(on_set_console), a);
+        g_signal_connect(a->object, "handle-get-layout", G_CALLBACK(on_get_layout), a);
+        g_signal_connect(a->object, "handle-apply-layout", G_CALLBACK(on_apply_layout), a);
         if (!g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(a->object), system_bus,
                                               OVIRT_SESSION_AGENT_PATH, error))
                 return session_agent_free(a);
@@ -380,6 +415,7 @@ SessionAgent *session_agent_free(SessionAgent *a) {
         g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(a->object));
         g_object_unref(a->object);
         a->effects = effects_free(a->effects); /* while it waits, the rest is still there */
+        display_free(a->display);
         logout_free(a->logout);
         lock_free(a->lock);
         g_object_unref(a->bus);

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Monitors under X servers: what is asked for, against what xrandr shows. The cases S... are those of docs/displays.md."""
+
+import os
+import re
+import signal
+
+import pytest
+
+from rig.bus import SOURCES
+from rig.desktop import wait, wait_while
+from rig.display import Dummy, Virtual, Vnc, apply_layout, ask_layout, displayed, get_layout
+from rig.pace import scaled
+from test_session_agent import Guest
+
+FAILED = "org.freedesktop.DBus.Error.Failed"
+INVALID = "org.freedesktop.DBus.Error.InvalidArgs"
+NOT_SUPPORTED = "org.freedesktop.DBus.Error.NotSupported"
+SUPERSEDED = "org.ovirt.GuestAgent1.Error.Superseded"
+
+
+class Screen:
+    """A session under an X server, and the session agent in it."""
+
+    def __init__(self, directory, party, make, *options, **environment):
+        self.guest = Guest(directory, party)
+        self.x = party.keep(make(directory))
+        self.system = self.guest.system_agent()
+        self.agent = self.guest.agent(*options, **{"DISPLAY": self.x.name, **environment})
+        displayed(self.system, "xrandr")
+
+    def apply(self, *monitors, **options):
+        return apply_layout(self.system, *monitors, **options)
+
+    def on(self):
+        """What our report says is on, in the shape of xrandr's."""
+        return {m["connector"]: (m["width"], m["height"], m["x"], m["y"])
+                for m in self.system.states[-1].get("layout", []) if m["enabled"]}
+
+
+@pytest.fixture
+def dummy(directory, party):
+    return Screen(directory, party, Dummy)
+
+
+@pytest.fixture(scope="module")
+def shared(lasting_party):
+    """For cases that only ask."""
+    return Screen(lasting_party.directory, lasting_party, Dummy)
+
+
+def table(letter):
+    """The rows of docs/displays.md whose first cell is that letter and a number, as lists of cells."""
+    lines = (SOURCES / "docs/displays.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines
+            if re.match(rf"\| {letter}\d+ \|", line)]
+    assert rows
+    return rows
+
+
+def monitor(text):
+    if text == "off":
+        return {"enabled": False}
+    m = re.fullmatch(r"(\d+)x(\d+)(?:\+(-?\d+)\+(-?\d+))?", text)
+    return tuple(int(n) for n in m.groups() if n is not None)
+
+
+def shown(x, count):
+    """In the words of the table."""
+    outputs = x.outputs()
+    monitors = [outputs.get(f"DUMMY{i}") for i in range(count)]
+    texts = ["off" if m is None else "{}x{}+{}+{}".format(*m) for m in monitors]
+    if count > 2:
+        texts = [f"{len(outputs)} used"]
+    return ", ".join([*texts, "screen {}x{}, {}×{} mm".format(*x.screen())])
+
+
+@pytest.mark.parametrize("name, asked, _old, ours", table("S"), ids=[row[0] for row in table("S")])
+def test_table(shared, name, asked, _old, ours):
+    # From a known state, which is no state that a row asks for.
+    assert not shared.apply((1280, 800))[1]
+    before = shared.x.outputs()
+    assert before == {"DUMMY0": (1280, 800, 0, 0)}
+    many = re.fullmatch(r"(\d+) monitors of (\S+)", asked)
+    monitors = [monitor(many[2])] * int(many[1]) if many else [monitor(text) for text in asked.split(", ")]
+    call = ask_layout(shared.system, monitors)
+    call.wait(10)
+    if call.error:
+        assert call.error == INVALID
+        assert ours.startswith("refused: ")
+        assert shared.x.outputs() == before
+        return
+    outputs, errors = shared.x.outputs(), [m.get("error") for m in call.answer[0]]
+    text = shown(shared.x, len(monitors))
+    for error in sorted(set(filter(None, errors))):
+        text += f"; {errors.count(error)} times: {error}"
+    assert text == ours
+    # The answer is about the monitors that were asked for, and true.
+    assert len(call.answer[0]) == len(monitors)
+    assert {m["connector"]: (m["width"], m["height"], m["x"], m["y"])
+            for m in call.answer[0] if m["enabled"]} == outputs
+    # So is the state, a moment later.
+    wait(lambda: shared.on() == outputs, 3, "the report")
+    # No more modes of ours than there are sizes.
+    assert set(shared.x.modes_of_ours()) <= {f"ovirt-{w}x{h}" for w, h, _, _ in outputs.values()}
+
+
+# What bad input gets: the picture before it stands
+
+BAD = {
+    "none": ([], INVALID),
+    "all off": ([(0, 0), {"enabled": False, "width": 800, "height": 600}], INVALID),
+    "1000 monitors": ([(320, 200)] * 1000, INVALID),
+    "65 monitors": ([(320, 200)] * 65, INVALID),
+    "no height": ([(800, 0)], INVALID),
+    "negative": ([(-800, 600)], INVALID),
+    "65536": ([(65536, 600)], INVALID),
+    "far left": ([(800, 600, -65536, 0)], INVALID),
+    "farthest apart": ([(800, 600, -65535, 0), (800, 600, 65535, 0)], FAILED),
+    "too wide together": ([(20000, 600), (20000, 600)], FAILED),
+    "beyond the screen": ([(800, 600, 0, 0), (800, 600, 0, 32768)], FAILED),
+    "unknown connector": ([{"connector": "Nope-1", "width": 800, "height": 600}], FAILED),
+    "unknown id": ([{"id": 16, "width": 800, "height": 600}], FAILED),
+    "negative id": ([{"id": -1, "width": 800, "height": 600}], INVALID),
+    "twice": ([{"id": 1, "width": 800, "height": 600}] * 2, INVALID),
+    "twice by two names": ([{"id": 1, "width": 800, "height": 600},
+                            {"connector": "DUMMY1", "width": 800, "height": 600}], FAILED),
+    "other types": ([{"width": "800", "height": 600}], INVALID),
+    "empty name": ([{"connector": "", "width": 800, "height": 600}], INVALID),
+    "long name": ([{"connector": "x" * 48, "width": 800, "height": 600}], INVALID),
+    "control characters": ([{"connector": "\x1b[2J", "width": 800, "height": 600}], INVALID),
+    "more than it can drive": ([(32767, 32767)], FAILED),
+}
+
+
+@pytest.mark.parametrize("monitors, error", BAD.values(), ids=BAD)
+def test_bad(shared, monitors, error):
+    assert not shared.apply((1000, 700, 0, 0), (640, 480, 1000, 0))[1]
+    before = shared.x.xrandr("--current")
+    assert shared.apply(*monitors) == (None, error)
+    assert shared.x.xrandr("--current") == before
+    assert shared.apply(*monitors, verify=True)[1] in (error, None)
+    assert shared.x.xrandr("--current") == before
+
+
+def test_unknown_keys_are_ignored(shared):
+    assert not shared.apply({"width": 640, "height": 480, "depth": 32, "error": "no"})[1]
+    assert shared.x.outputs() == {"DUMMY0": (640, 480, 0, 0)}
+
+
+def test_verify_changes_nothing(shared):
+    assert not shared.apply((1280, 800))[1]
+    before = shared.x.xrandr("--verbose")
+    result, error = shared.apply((1003, 701), (640, 480), verify=True)
+    assert not error
+    assert [(m["connector"], m["width"], m["x"]) for m in result] == [("DUMMY0", 1003, 0), ("DUMMY1", 640, 1003)]
+    assert shared.x.xrandr("--verbose") == before
+
+
+def test_what_is_not_asked_for_is_off(shared):
+    shared.apply((640, 480), (640, 480), (640, 480))
+    assert len(shared.x.outputs()) == 3
+    result, error = shared.apply({"connector": "DUMMY5", "width": 1024, "height": 768}, {"id": 1, "width": 800, "height": 600})
+    assert not error
+    assert shared.x.outputs() == {"DUMMY5": (1024, 768, 0, 0), "DUMMY1": (800, 600, 1024, 0)}
+
+
+def test_existing_modes_come_first(shared):
+    shared.apply((1024, 768))
+    assert shared.x.modes_of_ours() == []
+    shared.apply((1024, 770), (1024, 770))
+    assert shared.x.modes_of_ours() == ["ovirt-1024x770"]
+    # The same again makes none anew, and changes nothing.
+    before = shared.x.xrandr("--verbose")
+    shared.apply((1024, 770), (1024, 770))
+    assert shared.x.xrandr("--verbose") == before
+
+
+def test_primary(shared):
+    shared.apply((800, 600), (800, 600))
+    shared.x.xrandr("--output", "DUMMY1", "--primary")
+    shared.apply((640, 480), (640, 480))            # it stays
+    assert shared.x.primary() == "DUMMY1"
+    shared.apply((640, 480))                        # it goes with its monitor
+    assert shared.x.primary() == "DUMMY0"
+    shared.apply((640, 480), {"width": 640, "height": 480, "primary": True}, {"width": 640, "height": 480, "primary": True})
+    assert shared.x.primary() == "DUMMY1"           # the first that says so
+
+
+@pytest.mark.parametrize("width_mm, expected", [(254, (254, 177)), (2000, (264, 185)), (20, (264, 185))])
+def test_physical_size(shared, width_mm, expected):
+    """As told where it makes sense."""
+    shared.apply((1280, 800))
+    shared.apply({"width": 1000, "height": 700, "width-mm": width_mm, "height-mm": 177})
+    assert shared.x.screen() == (1000, 700, *expected)
+
+
+def test_cloned_outputs_part(shared):
+    """One CRTC may drive two outputs; each gets one of its own."""
+    shared.apply((800, 600), (800, 600, 0, 0))
+    result, error = shared.apply((640, 480, 0, 0), (640, 480, 0, 0))
+    assert not error
+    assert shared.x.outputs() == {"DUMMY0": (640, 480, 0, 0), "DUMMY1": (640, 480, 0, 0)}
+
+
+def test_another_ones_change_is_told(shared):
+    shared.apply((1280, 800))
+    shared.x.xrandr("--output", "DUMMY0", "--mode", "1024x768")
+    wait(lambda: shared.on() == {"DUMMY0": (1024, 768, 0, 0)}, 3, "the report")
+    assert [m["enabled"] for m in get_layout(shared.system)] == [True] + [False] * 15
+
+
+def test_mode_in_use_elsewhere_stays(shared):
+    """What the user shows on an output with a mode of ours is his."""
+    shared.apply((1003, 701), (640, 480))
+    shared.x.xrandr("--addmode", "DUMMY1", "ovirt-1003x701")
+    shared.x.xrandr("--output", "DUMMY1", "--mode", "ovirt-1003x701")
+    assert not shared.apply({"id": 1, "width": 1003, "height": 701})[1]
+    assert shared.x.outputs() == {"DUMMY1": (1003, 701, 0, 0)}
+    assert shared.x.modes_of_ours() == ["ovirt-1003x701"]
+
+
+# Floods, and servers that go
+
+def test_flood(dummy):
+    """A layout every two milliseconds: the last one counts."""
+    import time
+    calls = []
+    for i in range(250):
+        calls.append(ask_layout(dummy.system, [(800 + i, 600)]))
+        end = time.monotonic() + 0.002
+        wait(lambda: time.monotonic() >= end, 1)
+    for call in calls:
+        call.wait(20)
+    errors = [call.error for call in calls]
+    assert set(errors) <= {None, SUPERSEDED}
+    assert errors[-1] is None
+    assert dummy.x.outputs() == {"DUMMY0": (1049, 600, 0, 0)}
+    assert dummy.x.modes_of_ours() == ["ovirt-1049x600"]
+    # One message about each would be a flood, too.
+    assert len(dummy.agent.log()) <= 1
+
+
+def test_server_that_dies(dummy):
+    dummy.x.process.kill()
+    wait(lambda: "display" not in dummy.system.offer, 5, "the offer to shrink")
+    assert dummy.apply((800, 600))[1] == NOT_SUPPORTED
+    assert get_layout(dummy.system) is None
+    assert dummy.agent.running and len(dummy.agent.log()) == 1
+    assert dummy.system.ask("Lock").wait() == NOT_SUPPORTED     # it still answers
+
+
+def test_server_that_dies_in_the_middle(dummy):
+    calls = [ask_layout(dummy.system, [(1000, 700)])]
+    os.kill(dummy.x.process.pid, signal.SIGSTOP)                # whatever it was about to answer
+    calls.append(ask_layout(dummy.system, [(1100, 700)]))
+    dummy.x.process.kill()
+    for call in calls:
+        call.wait(10)
+        assert call.error in (None, FAILED, NOT_SUPPORTED, SUPERSEDED)
+    wait(lambda: "display" not in dummy.system.offer, 5)
+    assert dummy.agent.running
+
+
+def test_no_display_server(directory, party):
+    guest = Guest(directory, party)
+    system = guest.system_agent()
+    agent = guest.agent(DISPLAY=":4711")
+    wait(lambda: agent.log("Registered"))
+    assert "display" not in system.offer and "layout" not in (system.states or [{}])[-1]
+    assert apply_layout(system, (800, 600))[1] == NOT_SUPPORTED
+    assert len(agent.log()) == 1
+
+
+def test_never_where_wayland_is(directory, party):
+    """An X server there is the compositor's guest."""
+    guest = Guest(directory, party)
+    x = party.keep(Dummy(directory))
+    system = guest.system_agent()
+    agent = guest.agent(DISPLAY=x.name, XDG_SESSION_TYPE="wayland")
+    wait(lambda: agent.log("Registered"))
+    assert "display" not in system.offer
+
+
+def test_costs_nothing_while_nothing_changes(dummy):
+    dummy.apply((1000, 700))
+    wait(lambda: dummy.on() == {"DUMMY0": (1000, 700, 0, 0)}, 3)
+    wait_while(lambda: True, 1)
+    before = dummy.agent.wake_ups()
+    wait_while(lambda: True, 3)
+    assert dummy.agent.wake_ups() == before
+
+
+# Other servers
+
+def test_xvfb(directory, party):
+    """One monitor, never larger than it began."""
+    screen = Screen(directory, party, Virtual)
+    result, error = screen.apply((1000, 700), (800, 600))
+    assert not error
+    assert screen.x.outputs() == {"screen": (1000, 700, 0, 0)}
+    assert result[1]["error"] == "There is no such monitor"
+    result, error = screen.apply((3000, 2000))
+    assert not error
+    assert screen.x.outputs() == {"screen": (1280, 800, 0, 0)}
+    assert (result[0]["width"], result[0]["height"]) == (1280, 800)
+
+
+def test_xvnc(directory, party):
+    screen = Screen(directory, party, Vnc)
+    result, error = screen.apply((1600, 901), (800, 600))
+    assert not error
+    assert screen.x.outputs() == {"VNC-0": (1600, 901, 0, 0)}
+    assert result[1]["error"] == "There is no such monitor"
+
+
+def test_xvnc_hotplug(directory, party):
+    """A viewer that grows and plugs in a second monitor: reported, and then there to be arranged. The server follows its
+    viewer itself, which must not be undone."""
+    screen = Screen(directory, party, Vnc)
+    viewer = party.keep(screen.x.viewer())
+    viewer.ask((1111, 777, 0, 0))
+    wait(lambda: screen.on() == {"VNC-0": (1111, 777, 0, 0)}, 5, "the new size")
+    assert screen.x.outputs() == {"VNC-0": (1111, 777, 0, 0)}
+    viewer.ask((800, 600, 0, 0), (640, 480, 800, 0))
+    wait(lambda: screen.on() == {"VNC-0": (800, 600, 0, 0), "VNC-1": (640, 480, 800, 0)}, 5, "the second monitor")
+    wait_while(lambda: screen.on() == screen.x.outputs(), scaled(1))
+    result, error = screen.apply((640, 480), (1000, 700))
+    assert not error
+    assert screen.x.outputs() == {"VNC-0": (640, 480, 0, 0), "VNC-1": (1000, 700, 640, 0)}
