@@ -7,6 +7,9 @@
 
 /* One by one they are no change that anybody would want to see. */
 #define FOLLOW_MSEC 250
+/* What the hardware prefers may change with what it is made to do: for so long, that is no wish of its own.
+ */
+#define ECHO_USEC (1 * G_USEC_PER_SEC)
 
 static const DisplayOps *const all_ops[] = {&display_mutter, &display_xrandr};
 
@@ -35,6 +38,7 @@ struct Display {
         unsigned follow;
         Layout preferred; /* when last looked at */
         bool preferred_known;
+        gint64 asked_usec; /* when a request of somebody else's was carried out last */
 };
 
 /* --- requests ----------------------------------------------------------------------------------------- */
@@ -60,6 +64,8 @@ static void on_done(const Layout *result, const char *reason, void *userdata) {
         Display *d = userdata;
         Request *r = g_steal_pointer(&d->running);
 
+        if (r->invocation && !r->verify)
+                d->asked_usec = g_get_monotonic_time();
         if (!result)
                 request_refuse(r, "org.freedesktop.DBus.Error.Failed", reason);
         else {
@@ -130,7 +136,8 @@ static gboolean on_follow(gpointer userdata) {
         if (!now || !read_preferred(d, preferred))
                 return G_SOURCE_REMOVE;
         r = g_new0(Request, 1);
-        if (d->preferred_known && follow_merge(preferred, &d->preferred, now, &r->layout)) {
+        if (d->preferred_known && g_get_monotonic_time() - d->asked_usec > ECHO_USEC &&
+            follow_merge(preferred, &d->preferred, now, &r->layout)) {
                 g_autofree char *reason = layout_check(&r->layout);
 
                 g_debug("The virtual monitors prefer something else: following them");

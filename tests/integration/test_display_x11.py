@@ -35,7 +35,7 @@ class Screen:
     def on(self):
         """What our report says is on, in the shape of xrandr's."""
         return {m["connector"]: (m["width"], m["height"], m["x"], m["y"])
-                for m in self.system.states[-1].get("layout", []) if m["enabled"]}
+                for m in (self.system.states or [{}])[-1].get("layout", []) if m["enabled"]}
 
 
 @pytest.fixture
@@ -133,14 +133,18 @@ BAD = {
 }
 
 
+def picture(x):
+    return x.outputs(), x.primary(), x.screen(), x.modes_of_ours()
+
+
 @pytest.mark.parametrize("monitors, error", BAD.values(), ids=BAD)
 def test_bad(shared, monitors, error):
     assert not shared.apply((1000, 700, 0, 0), (640, 480, 1000, 0))[1]
-    before = shared.x.xrandr("--current")
+    before = picture(shared.x)
     assert shared.apply(*monitors) == (None, error)
-    assert shared.x.xrandr("--current") == before
+    assert picture(shared.x) == before
     assert shared.apply(*monitors, verify=True)[1] in (error, None)
-    assert shared.x.xrandr("--current") == before
+    assert picture(shared.x) == before
 
 
 def test_unknown_keys_are_ignored(shared):
@@ -150,11 +154,11 @@ def test_unknown_keys_are_ignored(shared):
 
 def test_verify_changes_nothing(shared):
     assert not shared.apply((1280, 800))[1]
-    before = shared.x.xrandr("--verbose")
+    before = picture(shared.x)
     result, error = shared.apply((1003, 701), (640, 480), verify=True)
     assert not error
     assert [(m["connector"], m["width"], m["x"]) for m in result] == [("DUMMY0", 1003, 0), ("DUMMY1", 640, 1003)]
-    assert shared.x.xrandr("--verbose") == before
+    assert picture(shared.x) == before
 
 
 def test_what_is_not_asked_for_is_off(shared):

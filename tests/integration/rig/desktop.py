@@ -278,8 +278,12 @@ class Agent:
             shutil.copy(PROGRAM, program)
         address = getattr(session_bus, "address", session_bus)
         self._may_die = bool(wrapper)
+        home = Path(directory) / "home"
+        if not home.exists():
+            home.mkdir()
+            os.chown(home, USER, USER)
         settings = {"DBUS_SYSTEM_BUS_ADDRESS": system_bus.address, "DBUS_SESSION_BUS_ADDRESS": address,
-                    "G_DEBUG": "fatal-criticals", **environment}
+                    "HOME": str(home), "G_DEBUG": "fatal-criticals", **environment}
         base = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "DBUS_"))
                 and k not in ("DISPLAY", "WAYLAND_DISPLAY")}
         with open(self._log, "wb") as log:
