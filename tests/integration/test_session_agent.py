@@ -3,7 +3,6 @@
 
 import os
 
-import socket
 import subprocess
 import time
 
@@ -549,48 +548,6 @@ def test_sleeps_and_is_small(guest):
     if not INSTRUMENTED:    # which has its own threads, and memory
         assert agent.wake_ups() == before
         assert agent.private_kib() < 3 * 1024
-
-
-def test_no_clipboard(guest):
-    """It talks to an X server about monitors, by a library that does nothing by itself; and to no other display."""
-    program = os.environ["OVIRT_SESSION_AGENT"]
-    libraries = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
-    assert "libxcb-randr" in libraries
-    for word in ("libX11", "libXfixes", "libxcb-xfixes", "libgtk", "libgdk"):
-        assert word not in libraries
-    symbols = subprocess.run(["nm", "-D", program], capture_output=True, text=True).stdout
-    assert "xcb_randr_set_crtc_config" in symbols
-    assert "selection" not in symbols
-    runtime = guest.directory / "runtime"
-    runtime.mkdir()
-    runtime.chmod(0o777)
-    display = next(n for n in range(4000, 5000) if not os.path.exists(f"/tmp/.X11-unix/X{n}"))
-    os.makedirs("/tmp/.X11-unix", exist_ok=True)
-    servers = []
-    for address in (str(runtime / "wayland-0"), f"/tmp/.X11-unix/X{display}", f"\0/tmp/.X11-unix/X{display}"):
-        server = socket.socket(socket.AF_UNIX)
-        server.bind(address)
-        if not address.startswith("\0"):
-            os.chmod(address, 0o777)
-        server.listen()
-        server.setblocking(False)
-        servers.append(server)
-    try:
-        system = guest.system_agent()
-        locker = guest.locker()
-        agent = guest.agent(DISPLAY=f":{display}", WAYLAND_DISPLAY="wayland-0", XDG_RUNTIME_DIR=str(runtime))
-        registered(agent)
-        assert system.ask("Lock").wait() is None
-        wait(lambda: system.states[-1] == {"locked": True})
-        locker.close()
-        wait(lambda: len(system.of("Register")) == 2)
-        for server in servers:
-            with pytest.raises(BlockingIOError):
-                server.accept()
-    finally:
-        os.unlink(f"/tmp/.X11-unix/X{display}")
-        for server in servers:
-            server.close()
 
 
 @pytest.mark.parametrize("options, status, text", [

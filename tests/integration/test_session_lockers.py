@@ -3,12 +3,14 @@
 
 import os
 import shutil
+import socket
 import subprocess
 
 import pytest
 
 from rig.desktop import AS_USER, Agent, LoginManager, SystemAgent, USER, wait, wait_while
 from rig.bus import Bus, SessionBus
+from test_session_agent import Guest, registered
 
 MATE = "/usr/bin/mate-screensaver"
 
@@ -84,4 +86,49 @@ def test_mate_screensaver(directory, party):
 
     locker.close()
     wait(lambda: not system.offer["lock"])
-    wait_while(lambda: system.states == [{"locked": False}, {"locked": True}] and agent.running, 0.5)
+    said = [state["locked"] for state in system.states if "locked" in state]
+    wait_while(lambda: [state["locked"] for state in system.states if "locked" in state] == said and agent.running, 0.5)
+    assert said[0] is False and said[-1] is True
+
+
+def test_no_clipboard(directory, party):
+    """It talks to an X server about monitors, by a library that does nothing by itself; and to no other display."""
+    program = os.environ["OVIRT_SESSION_AGENT"]
+    libraries = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+    assert "libxcb-randr" in libraries
+    for word in ("libX11", "libXfixes", "libxcb-xfixes", "libgtk", "libgdk"):
+        assert word not in libraries
+    symbols = subprocess.run(["nm", "-D", program], capture_output=True, text=True).stdout
+    assert "xcb_randr_set_crtc_config" in symbols
+    assert "selection" not in symbols
+    guest = Guest(directory, party)
+    runtime = guest.directory / "runtime"
+    runtime.mkdir()
+    runtime.chmod(0o777)
+    display = next(n for n in range(4000, 5000) if not os.path.exists(f"/tmp/.X11-unix/X{n}"))
+    os.makedirs("/tmp/.X11-unix", exist_ok=True)
+    servers = []
+    for address in (str(runtime / "wayland-0"), f"/tmp/.X11-unix/X{display}", f"\0/tmp/.X11-unix/X{display}"):
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(address)
+        if not address.startswith("\0"):
+            os.chmod(address, 0o777)
+        server.listen()
+        server.setblocking(False)
+        servers.append(server)
+    try:
+        system = guest.system_agent()
+        locker = guest.locker()
+        agent = guest.agent(DISPLAY=f":{display}", WAYLAND_DISPLAY="wayland-0", XDG_RUNTIME_DIR=str(runtime))
+        registered(agent)
+        assert system.ask("Lock").wait() is None
+        wait(lambda: system.states[-1] == {"locked": True})
+        locker.close()
+        wait(lambda: len(system.of("Register")) == 2)
+        for server in servers:
+            with pytest.raises(BlockingIOError):
+                server.accept()
+    finally:
+        os.unlink(f"/tmp/.X11-unix/X{display}")
+        for server in servers:
+            server.close()
