@@ -234,7 +234,7 @@ class Tour:
 
     def single_sign_on(self):
         if not self.guest.has_login:
-            self._skip("single sign-on: there is no account here to log in to")
+            self._skip("single sign-on: here is no login screen, or no account that may be thrown away")
             return
         for password, expected in (("wrong", "refused by PAM: error 7"), (PASSWORD, f"user {ALICE}")):
             self._send({"__name__": "login", "username": ALICE, "password": password})
