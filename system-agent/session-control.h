@@ -27,11 +27,12 @@ DEFINE_CLEANUP(SessionControl, session_control_free)
  * about the one that the seat shows. */
 SessionLock session_control_lock_seat(SessionControl *c);
 
-/* Locks the session: the login manager asks it to; if that has not done it after a while, its agent does. */
+/* Locks the session: the login manager asks it to; if that refuses, or has not done it after a while, its
+ * agent does. A session that counts as locked is asked all the same. */
 SessionLock session_control_lock(SessionControl *c, const Session *s);
 
-/* Ends the session at the seat: as its desktop's menu would, and by force if that takes too long. -ENOENT if
- * there is none. */
+/* Ends the session at the seat: as its desktop's menu would, and by force if that is refused or takes too
+ * long. -ENOENT if there is none. */
 int session_control_log_off(SessionControl *c);
 
 /* To be told of every change of a session. */
