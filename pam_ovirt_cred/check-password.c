@@ -59,22 +59,39 @@ static int converse(int n, const struct pam_message **messages, struct pam_respo
         return PAM_SUCCESS;
 }
 
-static int is_user(const char *name, uid_t uid) {
+/* The entry stands until the next call. */
+static const struct passwd *find_user(const char *name) {
         static char buffer[65536];
-        struct passwd entry, *found = NULL;
+        static struct passwd entry;
+        struct passwd *found = NULL;
 
-        return getpwnam_r(name, &entry, buffer, sizeof(buffer), &found) == 0 && found &&
-               found->pw_uid == uid;
+        return getpwnam_r(name, &entry, buffer, sizeof(buffer), &found) == 0 ? found : NULL;
 }
 
-static int authenticate(const CredReply *c, uid_t uid) {
-        Answers answers = {.password = c->password};
+static int is_user(const char *name, uid_t uid) {
+        const struct passwd *user = find_user(name);
+
+        return user && user->pw_uid == uid;
+}
+
+/* Leaves in @name what the user with number @uid is called, if that is whom it stands for: the account of
+ * that very name, or of the part before the domain, as the module takes it. */
+static int resolve(char name[static CRED_USER_MAX + 1], uid_t uid) {
+        char *at = strrchr(name, '@');
+
+        if (!find_user(name) && at && at > name)
+                *at = 0;
+        return is_user(name, uid);
+}
+
+static int authenticate(const char *name, const char *password, uid_t uid) {
+        Answers answers = {.password = password};
         const struct pam_conv conversation = {converse, &answers};
         const void *user = NULL;
         pam_handle_t *pam;
         int r;
 
-        r = pam_start(SERVICE, c->user, &conversation, &pam);
+        r = pam_start(SERVICE, name, &conversation, &pam);
         if (r != PAM_SUCCESS)
                 return EXIT_FAILURE;
         r = pam_authenticate(pam, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
@@ -106,6 +123,7 @@ static size_t read_frame(void) {
 }
 
 int main(int argc, char **argv) {
+        char name[CRED_USER_MAX + 1] = {};
         int status = EXIT_FAILURE;
         CredReply credentials;
         unsigned long uid;
@@ -120,10 +138,12 @@ int main(int argc, char **argv) {
         if (errno != 0 || end == argv[1] || *end || uid >= UINT32_MAX)
                 return EXIT_FAILURE;
 
-        if (cred_reply_decode(frame, read_frame(), &credentials) == 1 && credentials.status == CRED_OK)
+        if (cred_reply_decode(frame, read_frame(), &credentials) == 1 && credentials.status == CRED_OK) {
+                memcpy(name, credentials.user, strlen(credentials.user));
                 /* Others' passwords are not tried here. */
-                status = is_user(credentials.user, (uid_t) uid) ? authenticate(&credentials, (uid_t) uid)
-                                                                : CRED_EXIT_WRONG;
+                status = resolve(name, (uid_t) uid) ? authenticate(name, credentials.password, (uid_t) uid)
+                                                    : CRED_EXIT_WRONG;
+        }
         explicit_bzero(frame, sizeof(frame));
         return status;
 }

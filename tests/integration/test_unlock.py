@@ -16,7 +16,8 @@ UNLOCK = "[credentials]\nunlock = true\n"
 
 
 class Unlock(SignOn):
-    """A seat whose accounts all have the same password: alice is also alice@d, by another name of the same user."""
+    """A seat whose accounts all have the same password. alice@d is another name of alice's; there is no alice@e, who is
+    alice for that."""
 
     def __init__(self, party, bus, *sessions, service=SERVICE, config=UNLOCK, **options):
         super().__init__(party, bus, *sessions, config=config, **options)
@@ -39,7 +40,7 @@ def bus(party):
     return party.bus()
 
 
-@pytest.mark.parametrize("user", ["alice", "alice@d"])
+@pytest.mark.parametrize("user", ["alice", "alice@d", "alice@e"])
 def test_unlocked(party, bus, user):
     """By the right password, whatever the user is called; no signal is sent, and nothing offered."""
     seat = Unlock(party, bus, LOCKED, active="1")
