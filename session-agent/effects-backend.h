@@ -34,6 +34,8 @@ typedef enum EffectsOperation {
 /* How the settings of some families are changed. None of these waits; each holds the job for as long as it
  * takes, and touches only changes of its families. Cancelling ends them all early. */
 typedef struct EffectsBackend {
+        /* A name on the bus of the session, without whose owner some of it cannot be done; NULL: none. */
+        const char *service;
         /* Whether this is a change that it could have made: what a journal says is not to be believed. */
         bool (*knows)(const EffectsChange *c);
         /* The effects that it could tone down on this machine; at no cost. */
@@ -43,4 +45,4 @@ typedef struct EffectsBackend {
         void (*carry_out[EFFECTS_OPERATIONS])(EffectsJob *job);
 } EffectsBackend;
 
-extern const EffectsBackend effects_gsettings, effects_xfconf;
+extern const EffectsBackend effects_gsettings, effects_xfconf, effects_kde;

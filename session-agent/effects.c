@@ -14,15 +14,20 @@
 /* Between two changes, and between attempts while another agent of the user is at it. */
 #define PACE_MSEC 250
 #define END_MSEC 3000
+/* A service that has just begun takes its time until it knows its own settings: it is asked so late, and
+ * again after twice the time, as long as there is something to do. */
+#define SERVICE_FIRST_MSEC 2000
+#define SERVICE_LAST_MSEC 64000
 
 static const EffectsBackend *const backends[EFFECTS_FAMILY_COUNT] = {
         [EFFECTS_GNOME] = &effects_gsettings,
         [EFFECTS_MATE] = &effects_gsettings,
         [EFFECTS_CINNAMON] = &effects_gsettings,
         [EFFECTS_XFCE] = &effects_xfconf,
+        [EFFECTS_KDE] = &effects_kde,
 };
 
-static const EffectsBackend *const all_backends[] = {&effects_gsettings, &effects_xfconf};
+static const EffectsBackend *const all_backends[] = {&effects_gsettings, &effects_xfconf, &effects_kde};
 
 /* One thing is done at a time, a step after another: between two steps the main loop goes on, and what is
  * wanted may change, which is then the next thing. */
@@ -33,6 +38,8 @@ struct Effects {
         void *userdata;
         EffectsFamily family; /* EFFECTS_FAMILY_COUNT: none that is known */
         EffectsJournal *journal;
+        DesktopName *service;     /* of the back-end, if it needs one */
+        unsigned ready, patience; /* when it is looked at next */
 
         unsigned wanted;        /* by the host */
         bool connected;         /* somebody may be looking */
@@ -40,6 +47,7 @@ struct Effects {
         unsigned start, moment; /* timers */
         unsigned pause;
         bool recovered; /* what was left from before has been seen to */
+        bool failed;    /* some of what was to be restored has not been */
         bool ending;
 
         unsigned held; /* what has been dealt with, as far as it could be */
@@ -227,6 +235,7 @@ static void on_restored(EffectsJob *job) {
                 if (c->state != EFFECTS_THEIRS)
                         failed |= 1u << c->effect;
         }
+        e->failed = failed > 0;
         if (failed > 0)
                 g_message("Some effects could not be restored, which will be tried again");
         finish(e, e->held & ~e->effects, e->off & ~(e->effects & ~failed));
@@ -329,6 +338,35 @@ static void wait_a_moment(Effects *e) {
                 e->moment = g_timeout_add(LEAVE_MSEC, on_moment_end, e);
 }
 
+static gboolean on_service_ready(gpointer userdata);
+
+static void wait_for_service(Effects *e, unsigned msec) {
+        e->patience = msec;
+        e->ready = msec <= SERVICE_LAST_MSEC ? g_timeout_add(msec, on_service_ready, e) : 0;
+}
+
+/* What could not be done without it: what was left from before, and what is wanted. */
+static gboolean on_service_ready(gpointer userdata) {
+        Effects *e = userdata;
+
+        e->ready = 0;
+        if (e->failed || (target(e) & ~e->off) || e->start > 0) {
+                e->recovered = false;
+                e->held &= e->off;
+                step(e);
+                wait_for_service(e, e->patience * 2);
+        }
+        return G_SOURCE_REMOVE;
+}
+
+static void on_service(const char *owner, void *userdata) {
+        Effects *e = userdata;
+
+        g_clear_handle_id(&e->ready, g_source_remove);
+        if (owner)
+                wait_for_service(e, SERVICE_FIRST_MSEC);
+}
+
 Effects *effects_new(const Desktop *desktop, const Config *config, void (*changed)(void *userdata),
                      void *userdata) {
         Effects *e = g_new0(Effects, 1);
@@ -344,6 +382,8 @@ Effects *effects_new(const Desktop *desktop, const Config *config, void (*change
         if (possible(e) > 0 && config->effects_off != EFFECTS_NEVER)
                 e->start = g_timeout_add(START_MSEC, on_start_end, e);
         step(e);
+        if (effects_present(e) && backends[e->family]->service)
+                e->service = desktop_name_new(desktop, backends[e->family]->service, on_service, e);
         return e;
 }
 
@@ -360,6 +400,8 @@ Effects *effects_free(Effects *e) {
         if (!e)
                 return NULL;
         e->ending = true;
+        desktop_name_free(e->service);
+        g_clear_handle_id(&e->ready, g_source_remove);
         g_clear_handle_id(&e->start, g_source_remove);
         g_clear_handle_id(&e->moment, g_source_remove);
         g_clear_handle_id(&e->pause, g_source_remove);

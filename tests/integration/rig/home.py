@@ -11,7 +11,7 @@ from gi.repository import Gio, GLib
 from .bus import Bus, SessionBus
 from .desktop import AS_USER, Agent, LoginManager, SystemAgent, USER, wait
 
-SERVICES = ["ca.desrt.dconf", "org.xfce.Xfconf"]
+SERVICES = [s for s in ("ca.desrt.dconf", "org.xfce.Xfconf") if os.path.exists(f"/usr/share/dbus-1/services/{s}.service")]
 ALL = ["wallpaper", "animation", "font-smooth"]
 INTERFACE = "org.gnome.desktop.interface"
 BACKGROUND = "org.gnome.desktop.background"
@@ -90,7 +90,7 @@ class Home:
 class Guest:
     """A user with sessions: s2 is the one that agents are of, unless they are told otherwise."""
 
-    def __init__(self, directory, party, desktop, **environment):
+    def __init__(self, directory, party, desktop, services=(), **environment):
         if os.geteuid() != 0:
             pytest.skip("the bus policy knows root only")
         for package, there in {
@@ -102,13 +102,15 @@ class Guest:
         self.directory, self.keep, self.desktop = directory, party.keep, desktop
         self.home = Home(directory, **environment)
         self.system_bus = self.keep(Bus(directory))
-        self.session_bus = self.keep(SessionBus(directory, services=SERVICES, **self.home.environment))
+        self._services = [*SERVICES, *services]
+        self.session_bus = self.keep(SessionBus(directory, services=self._services, **self.home.environment))
         self.home.bus = self.session_bus
         self.login1 = self.keep(LoginManager(self.system_bus))
 
     def new_session_bus(self):
         shutil.rmtree(self.directory / "user")
-        self.session_bus = self.home.bus = self.keep(SessionBus(self.directory, services=SERVICES, **self.home.environment))
+        self.session_bus = self.home.bus = self.keep(SessionBus(
+            self.directory, services=self._services, **self.home.environment))
 
     def configure(self, **effects):
         path = self.directory / "session.conf"

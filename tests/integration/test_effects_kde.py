@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Visual effects on KDE: its settings with its own tools, and its shell and compositor on a display."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from gi.repository import Gio, GLib
+
+from rig.desktop import AS_USER, wait
+from rig.home import ALL, Guest
+
+FACTOR = ("KDE", "AnimationDurationFactor")
+SMOOTHING = ("General", "XftAntialias")
+
+
+class Kde(Guest):
+    def __init__(self, directory, party, **environment):
+        for program in "kreadconfig5", "kwriteconfig5":
+            if not shutil.which(program):
+                pytest.skip(f"{program} is not installed")
+        super().__init__(directory, party, "KDE", **environment)
+        self.file = self.home.path / "config/kdeglobals"
+
+    def get(self, group, key):
+        return self.home.run("kreadconfig5", "--file", "kdeglobals", "--group", group, "--key", key)
+
+    def set(self, group, key, value):
+        self.home.run("kwriteconfig5", "--file", "kdeglobals", "--group", group, "--key", key, value)
+
+    def delete(self, group, key):
+        self.home.run("kwriteconfig5", "--file", "kdeglobals", "--group", group, "--key", key, "--delete", "")
+
+    def settings(self):
+        """The lines of the file."""
+        return [line for line in self.file.read_text().splitlines() if line] if self.file.exists() else []
+
+
+@pytest.fixture
+def kde(directory, party):
+    return Kde(directory, party)
+
+
+OTHERS = "[$Version]\nupdate_info=x:y\n\n[Colors:Window][Inactive]\nAnimationDurationFactor=7\n\n[General]\nfont=Sans,10\n"
+
+
+@pytest.mark.parametrize("factor, smooth", [(None, None), ("0.5", "true"), ("2", None), (None, "true")])
+@pytest.mark.parametrize("end", ["host", "term", "crash"])
+def test_settings(kde, factor, smooth, end):
+    kde.home.write(kde.file, OTHERS)
+    for name, value in (FACTOR, factor), (SMOOTHING, smooth):
+        if value:
+            kde.set(*name, value)
+    before = kde.settings()
+    system = kde.system_agent()
+    agent = kde.agent()
+    wait(lambda: system.last() == set())
+    assert system.offer["effects"] == ALL
+    system.set_effects("animation", "font-smooth")
+    assert (kde.get(*FACTOR), kde.get(*SMOOTHING)) == ("0", "false")
+    assert "AnimationDurationFactor=7" in kde.settings()
+    if end == "host":
+        system.set_effects()
+    elif end == "term":
+        agent.close()
+    else:
+        agent.kill()
+        kde.agent(desktop="GNOME")
+        wait(lambda: not kde.home.journal.exists())
+    assert kde.settings() == before
+    assert not kde.home.journal.exists()
+
+
+def test_off_already_and_his_change(kde):
+    kde.set(*FACTOR, "0")
+    system = kde.system_agent()
+    kde.agent()
+    system.set_effects("animation", "font-smooth")
+    assert [c[4] for c in kde.home.changes_of_journal()] == ["General/XftAntialias"]
+    kde.set(*SMOOTHING, "true")
+    before = kde.settings()
+    system.set_effects()
+    assert kde.settings() == before
+
+
+def test_locked_setting(kde):
+    """What may not be written is not, and is not said to be."""
+    kde.home.write(kde.file, "[KDE]\nAnimationDurationFactor[$i]=1\n")
+    system = kde.system_agent()
+    kde.agent()
+    assert system.tell("SetEffects", "as", ["animation", "font-smooth"]).wait() is None
+    wait(lambda: system.last() == {"font-smooth"}, 10)
+    system.set_effects()
+    assert kde.settings() == ["[KDE]", "AnimationDurationFactor[$i]=1"]
+
+
+def test_others_are_told(kde):
+    """As by KDE's own programs: a signal for each file, with the names of groups and keys."""
+    told = []
+    connection = kde.session_bus.connect().connection
+    connection.signal_subscribe(None, "org.kde.kconfig.notify", "ConfigChanged", "/kdeglobals", None,
+                                Gio.DBusSignalFlags.NONE, lambda *a: told.append(a[5].unpack()[0]))
+    system = kde.system_agent()
+    kde.agent()
+    system.set_effects("animation")
+    wait(lambda: told == [{"KDE": [list(b"AnimationDurationFactor")]}])
+
+
+# The shell and the compositor
+
+class Display:
+    """A program that ends with the case, on a display of its own."""
+
+    def __init__(self, party):
+        read, write = os.pipe()
+        self.processes = [subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten",
+                                            "tcp"], stderr=subprocess.DEVNULL, pass_fds=[write])]
+        party.keep(self)
+        os.close(write)
+        with open(read, encoding="ascii") as number:
+            self.name = f":{number.readline().strip()}"
+
+    def run(self, guest, *command):
+        base = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "DBUS_", "G_"))}
+        self.processes.append(subprocess.Popen([*AS_USER, *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                               stderr=subprocess.DEVNULL, env={
+            **base, **guest.home.environment, "DBUS_SESSION_BUS_ADDRESS": guest.session_bus.address,
+            "DBUS_SYSTEM_BUS_ADDRESS": guest.system_bus.address, "XDG_CURRENT_DESKTOP": "KDE"}))
+        return self.processes[-1]
+
+    def close(self):
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+def call(kde, name, path, interface, method, arguments, signature):
+    connection = kde.session_bus.connect().connection
+    answer = connection.call_sync(name, path, interface, method, arguments, GLib.VariantType(signature),
+                                  Gio.DBusCallFlags.NO_AUTO_START, 5000, None)
+    return answer.unpack()[0]
+
+
+def evaluate(kde, script):
+    try:
+        return call(kde, "org.kde.plasmashell", "/PlasmaShell", "org.kde.PlasmaShell", "evaluateScript",
+                    GLib.Variant("(s)", (script,)), "(s)")
+    except GLib.Error:
+        return ""
+
+
+def wallpaper(kde):
+    return evaluate(kde, "desktops().forEach(function(d) { print(d.wallpaperPlugin) })")
+
+
+def shell(party, directory):
+    for path in "/usr/bin/plasmashell", "/usr/bin/Xvfb", "/usr/share/plasma/shells/org.kde.plasma.desktop", \
+            "/usr/share/dbus-1/services/org.kde.ActivityManager.service":
+        if not os.path.exists(path):
+            pytest.skip(f"there is no {path}")
+    display = Display(party)
+    kde = Kde(directory, party, services=["org.kde.ActivityManager", "org.kde.kscreen"], DISPLAY=display.name, QT_QPA_PLATFORM="xcb",
+              QT_QUICK_BACKEND="software")
+    return display, kde
+
+
+def test_wallpaper_of_the_real_shell(directory, party):
+    display, kde = shell(party, directory)
+    system = kde.system_agent()
+    agent = kde.agent()
+    # Wanted before the shell is there, as at a login: done when it is.
+    assert system.tell("SetEffects", "as", ["wallpaper"]).wait() is None
+    process = display.run(kde, "plasmashell")
+    wait(lambda: system.last() == {"wallpaper"}, 40, "the shell")
+    assert wallpaper(kde) == "org.kde.color"
+    assert [c[2:] for c in kde.home.changes_of_journal()] == [
+        ["changed", "org.kde.plasmashell", kde.home.changes_of_journal()[0][4], "'org.kde.image'", "'org.kde.color'"]]
+    system.set_effects()
+    assert wallpaper(kde) == "org.kde.image"
+    assert not kde.home.journal.exists()
+    # His change wins.
+    system.set_effects("wallpaper")
+    evaluate(kde, "desktops()[0].wallpaperPlugin = 'org.kde.slideshow'")
+    system.set_effects()
+    assert wallpaper(kde) == "org.kde.slideshow"
+    # After a crash of all, the next agent waits for the shell.
+    system.set_effects("wallpaper")
+    agent.kill()
+    wait(lambda: "wallpaperplugin=org.kde.color" in
+         (kde.home.path / "config/plasma-org.kde.plasma.desktop-appletsrc").read_text(), 40, "the shell to store it")
+    process.kill()
+    process.wait()
+    agent = kde.agent()
+    wait(lambda: agent.log("could not be restored"))
+    display.run(kde, "plasmashell")
+    wait(lambda: not kde.home.journal.exists(), 40, "the journal to be empty")
+    assert wallpaper(kde) == "org.kde.slideshow"
