@@ -264,9 +264,10 @@ static void set_pictures(EffectsJob *job, bool theirs) {
                 const EffectsChange *c = job->changes->pdata[i];
 
                 if (is_at(c, SHELL) && (!theirs || c->state == EFFECTS_OURS))
-                        g_string_append_printf(script, "desktopById(%s).wallpaperPlugin = '%s';", c->key,
-                                               g_variant_get_string(theirs ? c->user : c->ours, NULL),
-                                               c->key);
+                        g_string_append_printf(
+                                script,
+                                "(function(d) { if (d) d.wallpaperPlugin = '%s'; })(desktopById(%s));",
+                                g_variant_get_string(theirs ? c->user : c->ours, NULL), c->key);
         }
         if (script->len == 0)
                 return;
