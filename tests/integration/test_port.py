@@ -6,6 +6,7 @@ import json
 import os
 import termios
 import time
+from pathlib import Path
 
 import pytest
 from hostconsole import Host
@@ -16,6 +17,7 @@ from rig.wire import PtyWire, SocketWire
 
 from conftest import settle
 
+HANGUP = os.environ["OVIRT_TEST_HANGUP_MODULE"]
 REFRESH = b'{"apiVersion": 3, "__name__": "refresh"}\n'
 
 
@@ -95,14 +97,20 @@ def test_d1_nobody_there(party):
     assert not complaints(host)
 
 
-def test_a_terminal_left_open_is_no_spin(party):
-    """A terminal whose other end was closed reports a hangup for ever."""
+@pytest.mark.parametrize("events", [None, "in", "out"], ids=["terminal", "D12-in", "D12-out"])
+def test_d12_a_hangup_is_no_spin(party, events):
+    """A terminal whose other end was closed reports a hangup for ever, and kernels differ in what else is reported."""
+    env = {"LD_PRELOAD": HANGUP, "OVIRT_TEST_HANGUP": events} if events else {}
     wire = party.keep(PtyWire(party.socket)).open()
-    agent = party.agent(guest=party.guest())
+    agent = party.agent(env=env)
     wire.read_until(lambda m: "fqdn" in names(m))
+    if events:
+        assert HANGUP in Path(f"/proc/{agent.pid}/maps").read_text()
     wire.hang_up()
     agent.wait_log("host disconnected")
     assert idle(agent) < 0.03 * SLOWNESS
+    # A port keeps its place, to see the next host; a terminal that is hung up never has one.
+    assert any(d.startswith(os.readlink(party.socket)) for d in agent.descriptors()) == bool(events)
 
 
 def test_d4_the_port_comes_later(party):

@@ -2,6 +2,7 @@
 """Nothing in the guest stalls the heartbeat, nor the other reports."""
 
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from rig.guest import dpkg_status, replace
 from rig.pace import SLOWNESS, complaints, scaled, until
 
 DEAD_FUSE = Path(__file__).resolve().parent / "rig/dead_fuse.py"
+MANY_MOUNTS = DEAD_FUSE.with_name("many_mounts.py")
 # Between two heartbeats: a second, and what they may be late.
 GAP = 1.0 + 0.3
 
@@ -226,6 +228,30 @@ def test_the_bus_is_frozen_from_the_start(party):
     assert any(e.name == "active-user" and e.kind == "message" for e in host.events[position:])
     bus.thaw()
     host.expect("active-user", within=scaled(10), name="alice")
+
+
+def test_d11_thirty_thousand_mounts(party):
+    """Their line is as long as a line may be, and nothing waits for it."""
+    guest = party.guest()
+    guest.run("mount", "-t", "tmpfs", "none", "/mnt")
+    # Longer names make up for fewer, where a child would be killed before it had looked at all.
+    n = 30_000 // min(SLOWNESS, 6)
+    host, agent = party.settled(guest=guest, config=party.configure(ignored_fs="[!t]*"))
+    steady(host)
+    begin = host.now
+    mounting = subprocess.Popen([*guest.enter, str(MANY_MOUNTS), "/mnt", str(n), "240" if SLOWNESS > 1 else "60"])
+    host.wait_until(lambda: mounting.poll() is not None, scaled(20), "the mounts")
+    assert mounting.returncode == 0
+    host.wait_until(lambda: len(host.messages("disks-usage")[-1]["disks"]) > 1000, scaled(6), "the file systems")
+    host.send("refresh")
+    host.expect("os-info", within=scaled(3))
+    host.collect(scaled(3))
+    [line, disks] = [(e.raw, e["disks"]) for e in host.messages("disks-usage")][-1]
+    assert 1_000_000 < len(line) <= 1_048_575 and 1000 < len(disks) < n
+    assert sum(d["path"].startswith("/mnt/0") for d in disks) > 1000
+    times = [begin, *(e.time for e in host.messages("heartbeat") if e.time > begin), host.now]
+    assert max(b - a for a, b in zip(times, times[1:])) < GAP * SLOWNESS, times
+    assert agent.running and not host.complaints
 
 
 def test_an_echo_flood_nobody_reads(party):
