@@ -7,9 +7,10 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from rig.bus import LoginManager
 from rig.guest import dpkg_status, replace
-from rig.pace import SLOWNESS, complaints, scaled, until
+from rig.pace import SLOWNESS, WRAPPER, complaints, scaled, until
 
 DEAD_FUSE = Path(__file__).resolve().parent / "rig/dead_fuse.py"
 MANY_MOUNTS = DEAD_FUSE.with_name("many_mounts.py")
@@ -232,10 +233,12 @@ def test_the_bus_is_frozen_from_the_start(party):
 
 def test_d11_thirty_thousand_mounts(party):
     """Their line is as long as a line may be, and nothing waits for it."""
+    if WRAPPER:
+        pytest.skip("a child is killed before it has looked at so many")
     guest = party.guest()
     guest.run("mount", "-t", "tmpfs", "none", "/mnt")
-    # Longer names make up for fewer, where a child would be killed before it had looked at all.
-    n = 30_000 // min(SLOWNESS, 6)
+    # Longer names make up for fewer.
+    n = 30_000 // SLOWNESS
     host, agent = party.settled(guest=guest, config=party.configure(ignored_fs="[!t]*"))
     steady(host)
     begin = host.now
@@ -251,7 +254,7 @@ def test_d11_thirty_thousand_mounts(party):
     assert sum(d["path"].startswith("/mnt/0") for d in disks) > 1000
     times = [begin, *(e.time for e in host.messages("heartbeat") if e.time > begin), host.now]
     assert max(b - a for a, b in zip(times, times[1:])) < GAP * SLOWNESS, times
-    assert agent.running and not host.complaints
+    assert agent.running and not complaints(host)
 
 
 def test_an_echo_flood_nobody_reads(party):

@@ -4,7 +4,7 @@
 import time
 
 from .bus import LoginManager
-from .pace import scaled
+from .pace import complaints, scaled
 
 _TOLD = ("active-user", "session-logon", "session-lock", "session-unlock", "session-logoff")
 
@@ -46,7 +46,7 @@ class Seat:
         assert self.told == list(expected), self.told
         self.host.collect(scaled(quiet))
         assert self.told == list(expected), self.told
-        assert not self.host.complaints
+        assert not complaints(self.host)
         self.begin()
 
     def waits(self, condition, within=5, what="a condition"):
