@@ -103,8 +103,7 @@ def test_e7_to_e9_interfaces(party, guest):
     guest.ip("link add docker0 type veth peer name other")
     guest.ip("link set docker0 up")
     interfaces = collect("network-interfaces", guest)["interfaces"]
-    assert [i["name"] for i in interfaces] == ["eth0"]
-    assert interfaces[0]["hw"] == MAC and interfaces[0]["inet"] == []
+    assert interfaces == [{"name": "eth0", "hw": MAC, "inet": [], "inet6": []}]
     guest.ip("address add 192.0.2.17/24 dev eth0")
     guest.ip("address add 198.51.100.1/32 dev eth0 label eth0:1")
     guest.ip("link set far-eth0 up")

@@ -241,7 +241,7 @@ def test_power_off_says_goodbye_last(guest, host):
     assert "active-user" not in last, last
 
 
-def test_clock_jumps(guest, host):
+def test_d14_clock_jumps(guest, host):
     """Intervals are counted in monotonic time: a day more or less changes nothing."""
     for jump in ("+1 day", "-2 days"):
         guest.run("date", "-s", jump)
