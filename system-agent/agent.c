@@ -8,6 +8,7 @@
 
 #include "bus.h"
 #include "channels.h"
+#include "console.h"
 #include "cred-server.h"
 #include "dbus-agent.h"
 #include "dbus-credentials.h"
@@ -42,6 +43,7 @@ struct Agent {
         Logind *logind;
         SessionAgents *session_agents;
         SessionControl *control;
+        Console *console;
         Hooks *hooks;
         CredServer *credentials; /* NULL if nobody could fetch any */
         SignOn *sign_on;
@@ -67,6 +69,7 @@ static void on_session_changed(const Session *session, unsigned changes, void *u
         Agent *a = userdata;
 
         session_control_session_changed(a->control, session, changes);
+        console_session_changed(a->console, session, changes);
         dbus_registration_session_changed(a->registration, session, changes);
         dbus_session_changed(a->session_face, session, changes);
 }
@@ -223,6 +226,7 @@ int agent_new(Agent **ret, const Config *config, const PortOverride *overrides, 
         a->logind = logind_new(a->sessions);
         a->session_agents = session_agents_new();
         a->control = session_control_new(a->event, a->sessions, a->logind, a->session_agents);
+        a->console = console_new(a->event, a->sessions, a->session_agents);
         a->hooks = hooks_new(a->event, config->hooks_directory, HOOKS_TIME_USEC, sd_booted() > 0);
         a->credentials_face = dbus_credentials_new();
         serve_credentials(a);
@@ -232,11 +236,12 @@ int agent_new(Agent **ret, const Config *config, const PortOverride *overrides, 
                 .sessions = a->sessions,
                 .logind = a->logind,
                 .control = a->control,
+                .console = a->console,
                 .hooks = a->hooks,
                 .sign_on = a->sign_on,
         };
         a->registration = dbus_registration_new(a->sessions);
-        a->session_face = dbus_session_new(a->sessions, a->control);
+        a->session_face = dbus_session_new(a->sessions, a->control, a->console);
         a->face = dbus_agent_new(a->channels, a->sessions, a->registration, on_refresh, a);
         a->bus = bus_new(a->event, &bus_callbacks, a);
 
@@ -270,6 +275,7 @@ Agent *agent_free(Agent *a) {
         cred_server_free(a->credentials);
         dbus_credentials_free(a->credentials_face);
         hooks_free(a->hooks);
+        console_free(a->console);
         session_control_free(a->control);
         session_agents_free(a->session_agents);
         logind_free(a->logind);

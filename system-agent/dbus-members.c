@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "layout-bus.h"
+#include "session-agent/effect.h"
 #include "session-registry.h"
 
 #define TEXT_MAX 64U
@@ -18,11 +20,15 @@ const Member session_offer_members[] = {
         OFFER("desktop", MEMBER_TEXT, desktop),
         OFFER("lock", MEMBER_BOOL, lock),
         OFFER("logout", MEMBER_BOOL, logout),
+        OFFER("display", MEMBER_TEXT, display),
+        OFFER("effects", MEMBER_EFFECTS, effects),
         {},
 };
 
 const Member session_report_members[] = {
         REPORT("locked", MEMBER_SAYS, locked),
+        REPORT("layout", MEMBER_LAYOUT, layout),
+        REPORT("effects-off", MEMBER_EFFECTS, effects_off),
         {},
 };
 
@@ -39,11 +45,52 @@ static int read_text(sd_bus_message *m, char **field) {
         return 0;
 }
 
+static int read_effects(sd_bus_message *m, unsigned *field) {
+        const char *name;
+        int r = sd_bus_message_enter_container(m, 'v', "as");
+
+        *field = EFFECTS_TOLD;
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read(m, "s", &name)) > 0) {
+                Effect effect;
+
+                if (effect_from_name(name, &effect))
+                        *field |= 1U << effect;
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+/* A layout that is none is an error like another type. */
+static int read_layout(sd_bus_message *m, Layout **field) {
+        _cleanup_free_ Layout *l = g_new0(Layout, 1);
+        _cleanup_free_ char *reason = NULL;
+        int r = sd_bus_message_enter_container(m, 'v', "aa{sv}");
+
+        if (r >= 0)
+                r = layout_bus_read(m, l, &reason);
+        if (r >= 0 && reason)
+                r = -ENXIO;
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        if (r < 0)
+                return r;
+        g_free(*field);
+        *field = TAKE_PTR(l);
+        return 0;
+}
+
 static int read_member(sd_bus_message *m, const Member *member, void *field) {
         int r, b;
 
         if (member->kind == MEMBER_TEXT)
                 return read_text(m, field);
+        if (member->kind == MEMBER_EFFECTS)
+                return read_effects(m, field);
+        if (member->kind == MEMBER_LAYOUT)
+                return read_layout(m, field);
         r = sd_bus_message_read(m, "v", "b", &b);
         if (r < 0)
                 return r;
@@ -77,6 +124,26 @@ int dbus_members_read(sd_bus_message *m, const Member *members, void *base) {
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+int dbus_members_append_effects(sd_bus_message *m, unsigned effects) {
+        _cleanup_free_ const char **names = effects_to_names(effects & EFFECTS_ALL);
+
+        return sd_bus_message_append_strv(m, (char **) names);
+}
+
+static int append_effects(sd_bus_message *m, const char *name, unsigned effects) {
+        int r = sd_bus_message_open_container(m, 'e', "sv");
+
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", name);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "as");
+        if (r >= 0)
+                r = dbus_members_append_effects(m, effects);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
 static int append_member(sd_bus_message *m, const Member *member, const void *field) {
         switch (member->kind) {
         case MEMBER_TEXT: {
@@ -86,7 +153,13 @@ static int append_member(sd_bus_message *m, const Member *member, const void *fi
         }
         case MEMBER_BOOL:
                 return sd_bus_message_append(m, "{sv}", member->name, "b", (int) *(const bool *) field);
+        case MEMBER_EFFECTS: {
+                unsigned effects = *(const unsigned *) field & EFFECTS_ALL;
+
+                return effects ? append_effects(m, member->name, effects) : 0;
+        }
         case MEMBER_SAYS: /* only of reports, which go one way */
+        case MEMBER_LAYOUT:
                 break;
         }
         return -EINVAL;

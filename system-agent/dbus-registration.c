@@ -329,8 +329,10 @@ int dbus_registration_report(DbusRegistration *d, sd_bus_message *m, sd_bus_erro
         if (!may_call(d, sender))
                 return rate_limited(error);
         r = dbus_members_read(m, session_report_members, &report);
+        if (r >= 0)
+                (void) session_registry_report(d->registry, sender, &report);
+        session_report_clear(&report);
         if (r < 0)
                 return wrong_type(error);
-        (void) session_registry_report(d->registry, sender, &report);
         return sd_bus_reply_method_return(m, NULL);
 }

@@ -6,10 +6,12 @@
 #include "dbus-members.h"
 #include "dbus-names.h"
 #include "dbus-sender.h"
+#include "layout-bus.h"
 
 struct DbusSession {
         const SessionRegistry *registry;
         SessionControl *control;
+        Console *console;
         sd_bus *bus;
         sd_bus_slot *vtable_slot, *enumerator_slot, *manager_slot;
         const Session *leaving; /* gone from the registry, and being announced */
@@ -79,6 +81,7 @@ static int get_string(sd_bus *bus, const char *path, const char *interface, cons
                 {"LockedDesktop", s->said.locked == SESSION_SAYS_YES  ? "yes"
                                   : s->said.locked == SESSION_SAYS_NO ? "no"
                                                                       : "unknown"},
+                {"LayoutError", s->arranged_error},
         };
 
         for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
@@ -121,6 +124,20 @@ static int get_offer(sd_bus *bus, const char *path, const char *interface, const
                         : sd_bus_message_append(reply, "a{sv}", 0);
 }
 
+static int get_layout(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const Session *s = userdata;
+
+        return layout_bus_append(reply, g_str_equal(property, "Layout") ? s->said.layout : s->arranged);
+}
+
+static int get_effects_off(sd_bus *bus, const char *path, const char *interface, const char *property,
+                           sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        const Session *s = userdata;
+
+        return dbus_members_append_effects(reply, s->said.effects_off);
+}
+
 /* A vtable's userdata is the session, so what is asked for is found again by its path. */
 static void lock_by(sd_bus_message *m, int error, const Sender *sender, void *userdata) {
         const DbusSession *d = userdata;
@@ -145,6 +162,66 @@ static int method_lock(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return r < 0 ? r : 1;
 }
 
+static void forget_call(void *userdata) {
+        (void) sd_bus_message_unref(userdata);
+}
+
+static void on_applied(const Layout *result, const char *name, const char *reason, void *userdata) {
+        sd_bus_message *m = userdata, *reply = NULL;
+
+        if (result) {
+                if (sd_bus_message_new_method_return(m, &reply) >= 0 &&
+                    layout_bus_append(reply, result) >= 0)
+                        (void) sd_bus_send(NULL, reply, NULL);
+                sd_bus_message_unref(reply);
+        } else
+                (void) sd_bus_reply_method_errorf(m, name, "%s", reason);
+        forget_call(m);
+}
+
+static void apply_layout_by(sd_bus_message *m, int error, const Sender *sender, void *userdata) {
+        const DbusSession *d = userdata;
+        const Session *s = find_session(d, sd_bus_message_get_path(m));
+        _cleanup_free_ Layout *layout = g_new0(Layout, 1);
+        _cleanup_free_ char *reason = NULL;
+        int verify, r;
+
+        if (error < 0 || sender->uid != 0) {
+                (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED,
+                                                  "Only root may arrange a session's monitors here");
+                return;
+        }
+        if (!s || s == d->leaving) {
+                (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_UNKNOWN_OBJECT, "The session has ended");
+                return;
+        }
+        r = layout_bus_read(m, layout, &reason);
+        if (r >= 0 && !reason)
+                r = sd_bus_message_read(m, "b", &verify);
+        if (r >= 0 && !reason)
+                reason = layout_check(layout);
+        if (r < 0 || reason) {
+                (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_INVALID_ARGS, "%s",
+                                                  reason ?: "It is no layout");
+                return;
+        }
+        r = console_apply(d->console, s, layout, verify, on_applied, forget_call, sd_bus_message_ref(m));
+        if (r == 0)
+                return;
+        if (r == 1) {
+                layout->n = 0; /* it is done to no monitor yet */
+                on_applied(layout, NULL, NULL, m);
+        } else
+                on_applied(NULL, SD_BUS_ERROR_NOT_SUPPORTED, "Nothing there arranges its monitors", m);
+}
+
+static int method_apply_layout(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        sd_bus_slot *slot = sd_bus_get_current_slot(sd_bus_message_get_bus(m));
+        int r = dbus_sender_ask(m, apply_layout_by, sd_bus_slot_get_userdata(slot));
+
+        return r < 0 ? r : 1;
+}
+
 #define CONST SD_BUS_VTABLE_PROPERTY_CONST
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
@@ -165,16 +242,22 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Offer", "a{sv}", get_offer, 0, CHANGES),
         SD_BUS_PROPERTY("LockedDesktop", "s", get_string, 0, CHANGES),
         SD_BUS_PROPERTY("Locked", "b", get_bool, 0, CHANGES),
+        SD_BUS_PROPERTY("Layout", "aa{sv}", get_layout, 0, CHANGES),
+        SD_BUS_PROPERTY("LayoutResult", "aa{sv}", get_layout, 0, CHANGES),
+        SD_BUS_PROPERTY("LayoutError", "s", get_string, 0, CHANGES),
+        SD_BUS_PROPERTY("EffectsOff", "as", get_effects_off, 0, CHANGES),
         /* Unprivileged for sd-bus, which would block to find out; see lock_by(). */
         SD_BUS_METHOD("Lock", NULL, NULL, method_lock, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("ApplyLayout", "aa{sv}b", "aa{sv}", method_apply_layout, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
 
-DbusSession *dbus_session_new(const SessionRegistry *registry, SessionControl *control) {
+DbusSession *dbus_session_new(const SessionRegistry *registry, SessionControl *control, Console *console) {
         DbusSession *d = g_new0(DbusSession, 1);
 
         d->registry = registry;
         d->control = control;
+        d->console = console;
         return d;
 }
 
@@ -236,8 +319,15 @@ void dbus_session_changed(DbusSession *d, const Session *s, unsigned changes) {
                 names[n++] = "Agent";
                 names[n++] = "Offer";
         }
-        if (changes & SESSION_SAID)
+        if (changes & SESSION_SAID) {
                 names[n++] = "LockedDesktop";
+                names[n++] = "Layout";
+                names[n++] = "EffectsOff";
+        }
+        if (changes & SESSION_ARRANGED) {
+                names[n++] = "LayoutResult";
+                names[n++] = "LayoutError";
+        }
         if (changes & SESSION_LOCKED)
                 names[n++] = "Locked";
         names[n] = NULL;

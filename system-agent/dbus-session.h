@@ -5,13 +5,14 @@
 
 #include <systemd/sd-bus.h>
 
+#include "console.h"
 #include "session-control.h"
 #include "session-registry.h"
 
 typedef struct DbusSession DbusSession;
 
 /* All arguments outlive it. */
-DbusSession *dbus_session_new(const SessionRegistry *registry, SessionControl *control);
+DbusSession *dbus_session_new(const SessionRegistry *registry, SessionControl *control, Console *console);
 DbusSession *dbus_session_free(DbusSession *d);
 DEFINE_CLEANUP(DbusSession, dbus_session_free)
 

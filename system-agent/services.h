@@ -5,6 +5,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "console.h"
 #include "hooks.h"
 #include "logind.h"
 #include "session-control.h"
@@ -16,6 +17,7 @@ typedef struct Services {
         SessionRegistry *sessions;
         Logind *logind;
         SessionControl *control;
+        Console *console;
         Hooks *hooks;
         SignOn *sign_on;
 } Services;

@@ -24,3 +24,12 @@ int session_agents_lock(SessionAgents *a, const Session *s, sd_bus_slot **ret_ca
                         sd_bus_message_handler_t on_answer, void *userdata);
 int session_agents_log_out(SessionAgents *a, const Session *s, sd_bus_slot **ret_call,
                            sd_bus_message_handler_t on_answer, void *userdata);
+
+/* Asks to arrange the monitors; the same way. */
+int session_agents_apply_layout(SessionAgents *a, const Session *s, const Layout *layout, bool verify,
+                                sd_bus_slot **ret_call, sd_bus_message_handler_t on_answer, void *userdata);
+
+/* Tell what the host wants of effects: a set of those to be toned down; whether somebody looks. The agent
+ * reports what comes of it. */
+int session_agents_set_effects(SessionAgents *a, const Session *s, unsigned off);
+int session_agents_set_console(SessionAgents *a, const Session *s, bool connected);

@@ -21,7 +21,13 @@ struct SessionRegistry {
 void session_offer_clear(SessionOffer *offer) {
         g_free(offer->version);
         g_free(offer->desktop);
+        g_free(offer->display);
         *offer = (SessionOffer){};
+}
+
+void session_report_clear(SessionReport *report) {
+        g_free(report->layout);
+        *report = (SessionReport){};
 }
 
 static void session_free(void *p) {
@@ -37,6 +43,9 @@ static void session_free(void *p) {
         g_free(s->state);
         g_free(s->agent);
         session_offer_clear(&s->offer);
+        session_report_clear(&s->said);
+        g_free(s->arranged);
+        g_free(s->arranged_error);
         g_free(s);
 }
 
@@ -285,7 +294,7 @@ int session_registry_unregister(SessionRegistry *r, const char *sender) {
                 return -ENOENT;
         g_clear_pointer(&s->agent, g_free);
         session_offer_clear(&s->offer);
-        s->said = (SessionReport){};
+        session_report_clear(&s->said);
         judge_lock(s);
         s->changes |= SESSION_AGENT | SESSION_SAID;
         announce(s);
@@ -301,18 +310,50 @@ static bool take(SessionSays *field, SessionSays says) {
         return true;
 }
 
-int session_registry_report(SessionRegistry *r, const char *sender, const SessionReport *report) {
+static bool take_layout(Layout **field, Layout **layout) {
+        if (!*layout || (*field && layout_equal(*field, *layout)))
+                return false;
+        g_free(*field);
+        *field = TAKE_PTR(*layout);
+        return true;
+}
+
+static bool take_effects(unsigned *field, unsigned effects) {
+        if (!(effects & EFFECTS_TOLD) || *field == effects)
+                return false;
+        *field = effects;
+        return true;
+}
+
+int session_registry_report(SessionRegistry *r, const char *sender, SessionReport *report) {
         Session *s = by_agent(r, sender);
+        bool changed = false;
 
         if (!s)
                 return -ENOENT;
-        if (!take(&s->said.locked, report->locked))
+        changed |= take(&s->said.locked, report->locked);
+        changed |= take_layout(&s->said.layout, &report->layout);
+        changed |= take_effects(&s->said.effects_off, report->effects_off);
+        if (!changed)
                 return 0;
         s->changes |= SESSION_SAID;
         judge_lock(s);
         announce(s);
         r->callbacks->settled(r->userdata);
         return 0;
+}
+
+void session_registry_arranged(SessionRegistry *r, const char *id, const Layout *result, const char *error) {
+        Session *s = get(r, id);
+
+        if (!s)
+                return;
+        g_free(s->arranged);
+        g_free(s->arranged_error);
+        s->arranged = result ? g_memdup2(result, sizeof *result) : NULL;
+        s->arranged_error = g_strdup(error);
+        s->changes |= SESSION_ARRANGED;
+        announce(s);
 }
 
 /* --- the whole ---------------------------------------------------------------------------------------- */

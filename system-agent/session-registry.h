@@ -9,6 +9,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "session-agent/layout.h"
 #include "util/cleanup.h"
 
 /* At most so many sessions are kept; more are not looked at. */
@@ -29,8 +30,9 @@ typedef struct SessionFacts {
 
 /* What a session agent can do. Strings may be NULL. The bus's names for these are in dbus-members.c. */
 typedef struct SessionOffer {
-        char *version, *desktop;
+        char *version, *desktop, *display;
         bool lock, logout;
+        unsigned effects; /* a set: see session-agent/effect.h */
 } SessionOffer;
 
 void session_offer_clear(SessionOffer *offer);
@@ -41,10 +43,17 @@ typedef enum SessionSays {
         SESSION_SAYS_YES,
 } SessionSays;
 
+/* In a set of effects: that it is one that was told. */
+#define EFFECTS_TOLD (1U << 31)
+
 /* What it says is the case; of what it says nothing it stands by its word. */
 typedef struct SessionReport {
         SessionSays locked;
+        Layout *layout; /* NULL: nothing */
+        unsigned effects_off;
 } SessionReport;
+
+void session_report_clear(SessionReport *report);
 
 /* A session; read-only for others than the registry. */
 typedef struct Session {
@@ -58,6 +67,10 @@ typedef struct Session {
         char *agent; /* unique bus name of its agent, or NULL */
         SessionOffer offer;
         SessionReport said;
+
+        /* What became of the last layout that it was asked for; the reason if it was refused. */
+        Layout *arranged;
+        char *arranged_error;
 
         /* Locked by any account (hint, desktop, or covered by a login screen), and still so after a moment.
          */
@@ -75,6 +88,7 @@ typedef enum SessionChange {
         SESSION_AGENT = 1 << 3, /* came or went */
         SESSION_SAID = 1 << 4,  /* what its agent says */
         SESSION_LOCKED = 1 << 5,
+        SESSION_ARRANGED = 1 << 6,
 } SessionChange;
 
 typedef struct SessionRegistry SessionRegistry;
@@ -104,9 +118,11 @@ void session_registry_commit(SessionRegistry *r);
  * session's; -EMFILE: too many of this user; -ENFILE: in total. */
 int session_registry_register(SessionRegistry *r, const char *id, uint32_t uid, const char *sender,
                               SessionOffer *offer, const Session **ret);
-/* -ENOENT if @sender is nobody's agent. */
+/* -ENOENT if @sender is nobody's agent. What *@report holds is taken over. */
 int session_registry_unregister(SessionRegistry *r, const char *sender);
-int session_registry_report(SessionRegistry *r, const char *sender, const SessionReport *report);
+int session_registry_report(SessionRegistry *r, const char *sender, SessionReport *report);
+/* What became of a layout: @result, or @error. */
+void session_registry_arranged(SessionRegistry *r, const char *id, const Layout *result, const char *error);
 
 const Session *session_registry_get(const SessionRegistry *r, const char *id);
 const Session *session_registry_by_agent(const SessionRegistry *r, const char *sender);

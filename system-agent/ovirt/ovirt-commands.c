@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ovirt/ovirt-commands.h"
 
+#include "ovirt/ovirt-layout.h"
 #include "services.h"
+#include "session-agent/effect.h"
 #include "util/json-get.h"
 
 /* A week, in seconds: more is no shutdown. */
@@ -101,6 +103,46 @@ static int command_login(OvirtProtocol *p, const OvirtMessage *m) {
         return 0;
 }
 
+/* What the console wants. None of it gets a reply, as hosts know of none: what comes of it is seen inside
+ * the guest. */
+static int command_monitors_config(OvirtProtocol *p, JsonObject *members) {
+        _cleanup_free_ Layout *layout = g_new0(Layout, 1);
+        _cleanup_free_ char *reason = ovirt_layout_read(members, layout);
+
+        if (reason)
+                return -EINVAL;
+        console_host_layout(ovirt_protocol_services(p)->console, layout);
+        return 0;
+}
+
+static int command_display_effects(OvirtProtocol *p, JsonObject *members) {
+        unsigned off;
+
+        if (!ovirt_effects_read(members, &off))
+                return -EINVAL;
+        console_host_effects(ovirt_protocol_services(p)->console, off);
+        return 0;
+}
+
+static int command_effects_off(OvirtProtocol *p, JsonObject *members) {
+        console_host_effects(ovirt_protocol_services(p)->console, EFFECTS_ALL);
+        return 0;
+}
+
+static int command_effects_restore(OvirtProtocol *p, JsonObject *members) {
+        console_host_effects(ovirt_protocol_services(p)->console, 0);
+        return 0;
+}
+
+static int command_console_state(OvirtProtocol *p, JsonObject *members) {
+        bool connected;
+
+        if (json_get_bool(members, "connected", &connected) != JSON_VALUE)
+                return -EINVAL;
+        console_host_connected(ovirt_protocol_services(p)->console, connected);
+        return 0;
+}
+
 /* What the host sends while nobody has the port open waits for us, for as long as it takes. Locking late
  * does no harm, and an answer that is asked for is given; but whoever asked for these has long gone another
  * way. */
@@ -117,12 +159,17 @@ static const struct {
                           const OvirtMessage *m); /* instead: of its members no copy is made */
 } commands[] = {
         {"api-version", command_api_version},
+        {"console-state", command_console_state},
+        {"display-effects", command_display_effects},
         {"echo", command_echo},
+        {"effects-off", command_effects_off},
+        {"effects-restore", command_effects_restore},
         {"hibernate", command_hibernate, DROPPED_STALE},
         {"lifecycle-event", command_lifecycle_event},
         {"lock-screen", command_lock_screen},
         {"log-off", command_log_off, DROPPED_STALE},
         {"login", NULL, DROPPED_STALE, command_login},
+        {"monitors-config", command_monitors_config},
         {"refresh", command_refresh},
         {"set-number-of-cpus", command_set_number_of_cpus},
         {"shutdown", command_shutdown, DROPPED_STALE},

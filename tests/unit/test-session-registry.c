@@ -121,7 +121,7 @@ static int enrol(Bed *b, const char *id, uint32_t uid, const char *sender) {
 }
 
 static int report(Bed *b, const char *sender, bool locked) {
-        const SessionReport r = {.locked = locked ? SESSION_SAYS_YES : SESSION_SAYS_NO};
+        SessionReport r = {.locked = locked ? SESSION_SAYS_YES : SESSION_SAYS_NO};
 
         return session_registry_report(b->registry, sender, &r);
 }
