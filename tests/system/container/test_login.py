@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single sign-on in the service's sandbox, with real bus, login manager and PAM. Everybody's password is "secret"."""
+import re
+
+import pytest
+from helpers import AT_ONCE, UNIT, configure, journal, pid_of_agent, until
+from logins import Login
+
+pytestmark = pytest.mark.usefixtures("clean_journal", "locked_session_of_alice")
+
+DIRECTORY = "/run/ovirt-guest-agent"
+FETCH = """
+import socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/ovirt-guest-agent/credentials")
+token = sys.argv[1].encode()
+s.sendall(struct.pack(">4sBcH", b"OGAC", 1, b"Q", len(token)) + token)
+data = b""
+while piece := s.recv(8192):
+    data += piece
+print(data[8], data[13:].split(b"\\0"))
+"""
+
+
+@pytest.fixture
+def unlock():
+    """Whether the agent itself unlocks; a test's parameter overrides this."""
+    return False
+
+
+@pytest.fixture
+def locked_session_of_alice(guest, host, unlock):
+    configure(guest, "credentials", unlock="true" if unlock else "false")
+    guest.run("systemctl", "restart", UNIT)
+    host.expect("session-startup", within=3)
+    with Login(guest, "alice") as login:
+        host.expect("session-logon", within=5)
+        login.hint(True)
+        host.expect("session-lock", within=AT_ONCE)
+        yield login
+
+
+def listen(guest, user, path):
+    """What the user's programs hear on the bus goes to the file."""
+    guest.run("systemd-run", "-q", "--unit", f"screen-{user}", "--collect", "-p", f"User={user}", "-p",
+              f"StandardOutput=truncate:{path}", "dbus-monitor", "--system", "interface='org.ovirt.vdsm.Credentials'")
+    until(lambda: "NameAcquired" in guest.run("cat", path, check=False), 5, "a screen that listens")
+
+
+def heard(guest, path):
+    return re.findall(r'string "([0-9a-f]{32})"', guest.run("cat", path))
+
+
+def login(host, user, password):
+    # What comes first after the agent's start is from before, for the agent.
+    host.collect(2.5)
+    host.send({"__name__": "login", "username": user, "password": password})
+
+
+def test_token_and_credentials(guest, host):
+    for user in "alice", "bob":
+        listen(guest, user, f"/run/heard-{user}")
+    try:
+        login(host, "alice@example", "secret")
+        token = until(lambda: heard(guest, "/run/heard-alice"), 5, "the token")[0]
+        assert guest.run("python3", "-c", FETCH, token) == "1 [b'alice@example', b'secret', b'']\n"
+        assert guest.run("python3", "-c", FETCH, token).startswith("2 ")
+        assert heard(guest, "/run/heard-bob") == []
+    finally:
+        guest.run("systemctl", "stop", "screen-alice", "screen-bob")
+
+
+def test_the_door_is_closed_to_users(guest):
+    found = guest.run("stat", "-c", "%a %U", DIRECTORY, f"{DIRECTORY}/credentials")
+    assert found.splitlines() == ["700 root", "600 root"]
+    for deed in f"ls {DIRECTORY}", f"touch {DIRECTORY}/x", f"rm -f {DIRECTORY}/credentials":
+        assert guest.run("runuser", "-u", "bob", "--", "sh", "-c", deed, check=False).rc != 0
+
+
+def test_memory_may_be_locked(guest):
+    """The container itself lets nobody do it, so this is about the limit."""
+    limits = guest.run("cat", f"/proc/{pid_of_agent(guest)}/limits")
+    assert re.search(r"Max locked memory\s+1048576\s+1048576\s+bytes", limits)
+
+
+@pytest.mark.parametrize("unlock", [True])
+def test_unlock(guest, host):
+    """Out of the sandbox: only with the right password, and the right user's."""
+    for user, password in ("alice", "wrong"), ("bob@d", "secret"):
+        login(host, user, password)
+        until(lambda: "stays locked: the password is not its user's" in journal(guest, "-n", "3"), 10, "the refusal")
+        guest.run("journalctl", "--rotate")
+        guest.run("journalctl", "--vacuum-time=1s")
+    login(host, "alice@d", "secret")
+    until(lambda: "Unlocking session" in journal(guest, "-n", "3"), 10, "the unlock")
+    assert "secret" not in guest.run("journalctl", "-q", "--no-pager")
