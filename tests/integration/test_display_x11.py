@@ -7,9 +7,8 @@ import signal
 
 import pytest
 
-from rig.bus import SOURCES
 from rig.desktop import wait, wait_while
-from rig.display import Dummy, Virtual, Vnc, apply_layout, ask_layout, displayed, get_layout
+from rig.display import Dummy, Virtual, Vnc, apply_layout, ask_layout, displayed, get_layout, monitor, table
 from rig.pace import scaled
 from test_session_agent import Guest
 
@@ -47,22 +46,6 @@ def dummy(directory, party):
 def shared(lasting_party):
     """For cases that only ask."""
     return Screen(lasting_party.directory, lasting_party, Dummy)
-
-
-def table(letter):
-    """The rows of docs/displays.md whose first cell is that letter and a number, as lists of cells."""
-    lines = (SOURCES / "docs/displays.md").read_text().splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines
-            if re.match(rf"\| {letter}\d+ \|", line)]
-    assert rows
-    return rows
-
-
-def monitor(text):
-    if text == "off":
-        return {"enabled": False}
-    m = re.fullmatch(r"(\d+)x(\d+)(?:\+(-?\d+)\+(-?\d+))?", text)
-    return tuple(int(n) for n in m.groups() if n is not None)
 
 
 def shown(x, count):

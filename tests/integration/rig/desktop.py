@@ -103,7 +103,7 @@ class Peer:
 
 class Call:
     def __init__(self, connection, *target):
-        self.error = self.answer = None
+        self.error = self.answer = self.message = None
         self._start = time.monotonic()
         self.seconds = None
         connection.call(*target, None, Gio.DBusCallFlags.NO_AUTO_START, 20000, None, self._on_answer)
@@ -113,7 +113,7 @@ class Call:
         try:
             self.answer = connection.call_finish(result).unpack()
         except GLib.Error as e:
-            self.error = Gio.DBusError.get_remote_error(e) or e.message
+            self.error, self.message = Gio.DBusError.get_remote_error(e) or e.message, e.message
 
     def wait(self, within=5):
         """The name of the error, or None."""

@@ -10,9 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gi.repository import GLib
+from gi.repository import Gio, GLib
 
-from .desktop import AGENT_INTERFACE, AGENT_PATH, AS_USER, Call, wait
+from .bus import SOURCES
+from .desktop import AGENT_INTERFACE, AGENT_PATH, AS_USER, USER, Call, Peer, wait
 from .pace import scaled
 
 XORG = "/usr/lib/xorg/Xorg"     # the wrapper in /usr/bin wants a console
@@ -163,6 +164,64 @@ class Viewer:
         self._socket.close()
 
 
+class Mutter:
+    """Mutter on Wayland without a display, as a process of the session's user; its monitors have one mode each."""
+
+    NAME, PATH = "org.gnome.Mutter.DisplayConfig", "/org/gnome/Mutter/DisplayConfig"
+
+    def __init__(self, directory, session_bus, system_bus, *sizes, nested=None):
+        need("mutter")
+        self._peer = Peer(session_bus)
+        runtime = Path(directory) / "runtime"
+        runtime.mkdir(mode=0o700)
+        os.chown(runtime, USER, USER)
+        self._log = Path(directory) / "mutter.log"
+        how = ["--nested"] if nested else ["--headless", *(word for size in sizes for word in ("--virtual-monitor", size))]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(runtime), "XDG_RUNTIME_DIR": str(runtime),
+                       "DBUS_SESSION_BUS_ADDRESS": session_bus.address, "DBUS_SYSTEM_BUS_ADDRESS": system_bus.address,
+                       **(nested or {})}
+        with open(self._log, "wb") as log:
+            self.process = subprocess.Popen([*AS_USER, "mutter", "--wayland", "--no-x11", *how], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, env=environment)
+        wait(self._is_there, scaled(15), "mutter")
+
+    def _is_there(self):
+        assert self.process.poll() is None, self._log.read_text(errors="replace")
+        try:
+            self._peer.connection.call_sync(self.NAME, self.PATH, self.NAME, "GetCurrentState", None, None,
+                                            Gio.DBusCallFlags.NO_AUTO_START, 1000, None)
+            return True
+        except GLib.Error:
+            return False
+
+    def call(self, method, arguments=None):
+        """(its answer, None) or (None, the name of the error)."""
+        call = self._peer.call(self.NAME, self.PATH, self.NAME, method, arguments)
+        error = call.wait(scaled(10))
+        return (None, error) if error else (call.answer, None)
+
+    def state(self):
+        return self.call("GetCurrentState")[0]
+
+    def outputs(self):
+        """What is on: connector -> (width, height, x, y), by the current modes and the logical monitors."""
+        _, monitors, logical, _ = self.state()
+        modes = {m[0][0]: next((mode[1:3] for mode in m[1] if mode[6].get("is-current")), None) for m in monitors}
+        return {spec[0]: (*modes[spec[0]], entry[0], entry[1]) for entry in logical for spec in entry[5]}
+
+    def ask(self, monitors, serial=0, method=0):
+        """Without us: each (connector, (width, height, x, y)); the name of the error, or None."""
+        config = [(x, y, 1.0, 0, i == 0, [(name, f"{w}x{h}@60.000", {})]) for i, (name, (w, h, x, y)) in enumerate(monitors)]
+        return self.call("ApplyMonitorsConfig", GLib.Variant(
+            "(uua(iiduba(ssa{sv}))a{sv})", (self.state()[0] + serial, method, config, {})))[1]
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(scaled(10))
+        self._peer.close()
+
+
 def layout(*monitors):
     """What the bus has for a layout: dictionaries, or (width, height[, x, y]) in the order of the ids."""
     result = []
@@ -199,4 +258,21 @@ def displayed(system, backend, within=10):
     wait(lambda: system.of("Register") and system.offer.get("display") == backend, scaled(within), f"the back-end {backend}")
 
 
-__all__ = ["AS_USER", "Dummy", "Virtual", "Vnc", "apply_layout", "ask_layout", "displayed", "get_layout", "layout", "need"]
+def table(letter):
+    """The rows of docs/displays.md whose first cell is that letter and a number, as lists of cells."""
+    lines = (SOURCES / "docs/displays.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines
+            if re.match(rf"\| {letter}\d+ \|", line)]
+    assert rows
+    return rows
+
+
+def monitor(text):
+    if text == "off":
+        return {"enabled": False}
+    m = re.fullmatch(r"(\d+)x(\d+)(?:\+(-?\d+)\+(-?\d+))?", text)
+    return tuple(int(n) for n in m.groups() if n is not None)
+
+
+__all__ = ["AS_USER", "Dummy", "Mutter", "Virtual", "Vnc", "apply_layout", "ask_layout", "displayed", "get_layout", "layout", "monitor", "need",
+           "table"]
