@@ -10,7 +10,7 @@ import pytest
 from rig.desktop import wait, wait_while
 from rig.display import Dummy, Virtual, Vnc, apply_layout, ask_layout, displayed, get_layout, monitor, table
 from rig.pace import scaled
-from test_session_agent import Guest
+from rig.user_session import Guest
 
 FAILED = "org.freedesktop.DBus.Error.Failed"
 INVALID = "org.freedesktop.DBus.Error.InvalidArgs"

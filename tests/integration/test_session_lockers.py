@@ -10,7 +10,7 @@ import pytest
 
 from rig.desktop import AS_USER, Agent, LoginManager, SystemAgent, USER, wait, wait_while
 from rig.bus import Bus, SessionBus
-from test_session_agent import Guest, registered
+from rig.user_session import Guest, registered
 
 MATE = "/usr/bin/mate-screensaver"
 
