@@ -78,6 +78,7 @@ static void on_sessions_settled(void *userdata) {
         Agent *a = userdata;
         const Session *s = session_registry_at_seat(a->sessions);
 
+        session_control_sessions_settled(a->control);
         sign_on_sessions_settled(a->sign_on);
         if (g_strcmp0(a->user, s ? s->user : NULL) != 0) {
                 g_free(a->user);
@@ -141,6 +142,7 @@ static int on_bus_connected(sd_bus *bus, void *userdata) {
 static void on_bus_disconnected(void *userdata) {
         Agent *a = userdata;
 
+        session_control_bus_lost(a->control);
         logind_detach(a->logind);
         session_agents_detach(a->session_agents);
         dbus_registration_detach(a->registration);

@@ -112,6 +112,14 @@ static bool facts_are_complete(const SessionFacts *f) {
         return f->user[0] != 0 && f->uid != UINT32_MAX && f->class[0] != 0;
 }
 
+/* The bus answers in the place of a login manager that is not there, or takes too long: that says nothing of
+ * a session. */
+static bool is_its_word(sd_bus_message *m) {
+        const char *sender = sd_bus_message_get_sender(m);
+
+        return sender && sender[0] == ':';
+}
+
 static int on_session_loaded(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Object *o = userdata;
         Logind *l = o->logind;
@@ -132,7 +140,7 @@ static int on_session_loaded(sd_bus_message *m, void *userdata, sd_bus_error *er
                                                     : read_properties(m, &facts);
         if (r >= 0 && facts_are_complete(&facts))
                 session_registry_update(l->registry, &facts);
-        else {
+        else if (is_its_word(m)) {
                 log_debug("Session %s: %s", o->id, r < 0 ? g_strerror(-r) : "incomplete");
                 session_registry_remove(l->registry, o->id);
                 g_hash_table_remove(l->sessions, o->id);
@@ -298,10 +306,27 @@ static int on_files_changed(sd_event_source *source, int fd, uint32_t events, vo
                 const Session *s = session_registry_get(l->registry, o->id);
                 _cleanup_free_ char *state = NULL;
 
-                if (s && sd_session_get_state(o->id, &state) >= 0 && !g_str_equal(state, s->state))
+                if (sd_session_get_state(o->id, &state) >= 0 && (!s || !g_str_equal(state, s->state)))
                         object_load(o);
         }
         return 0;
+}
+
+/* The directory is there once the login manager has been. */
+static void watch_files(Logind *l) {
+        int r;
+
+        if (l->files)
+                return;
+        r = sd_login_monitor_new("session", &l->files);
+        if (r >= 0)
+                r = sd_event_add_io(sd_bus_get_event(l->bus), &l->files_source,
+                                    sd_login_monitor_get_fd(l->files),
+                                    (uint32_t) sd_login_monitor_get_events(l->files), on_files_changed, l);
+        if (r < 0) {
+                log_debug_errno(r, "Cannot watch the login manager's files: %m");
+                l->files = sd_login_monitor_unref(l->files);
+        }
 }
 
 /* Asks for everything anew, what the registry has from before included: it may be gone. */
@@ -313,6 +338,7 @@ static int load_all(Logind *l) {
         g_hash_table_remove_all(l->seats);
         answered(l, &l->sessions_slot);
         answered(l, &l->seats_slot);
+        watch_files(l);
         for (guint i = 0; i < before->len; i++) {
                 const Session *s = before->pdata[i];
 
@@ -375,15 +401,6 @@ Logind *logind_free(Logind *l) {
         return NULL;
 }
 
-static int watch_files(Logind *l) {
-        int r = sd_login_monitor_new("session", &l->files);
-
-        if (r < 0)
-                return r;
-        return sd_event_add_io(sd_bus_get_event(l->bus), &l->files_source, sd_login_monitor_get_fd(l->files),
-                               (uint32_t) sd_login_monitor_get_events(l->files), on_files_changed, l);
-}
-
 #define MATCH(path, interface, member)                                                                      \
         "type='signal',sender='" LOGIN1 "'," path ",interface='" interface "',member='" member "'"
 
@@ -414,9 +431,6 @@ int logind_attach(Logind *l, sd_bus *bus) {
                 if (r < 0)
                         return r;
         }
-        r = watch_files(l);
-        if (r < 0)
-                log_debug_errno(r, "Cannot watch the login manager's files: %m");
         return load_all(l);
 }
 
@@ -428,6 +442,14 @@ void logind_detach(Logind *l) {
 
 bool logind_is_known(const Logind *l) {
         return l->known;
+}
+
+bool logind_is_reachable(const Logind *l) {
+        return l->bus && sd_bus_is_ready(l->bus) > 0;
+}
+
+bool logind_is_current(const Logind *l) {
+        return logind_is_reachable(l) && l->pending == 0;
 }
 
 /* --- what it carries out ------------------------------------------------------------------------------ */

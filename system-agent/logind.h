@@ -27,6 +27,11 @@ void logind_detach(Logind *l);
 /* False between logind_new() and the first answer (or logind_detach()): the registry settles then. */
 bool logind_is_known(const Logind *l);
 
+/* Whether there is a bus to reach it by. */
+bool logind_is_reachable(const Logind *l);
+/* The same, and all questions are answered: what the registry has is of now. */
+bool logind_is_current(const Logind *l);
+
 /* The following return 0 when the request is on its way (a refusal is logged), or -ENOTCONN. */
 
 /* Asks session @id to lock itself. With @on_answer, that is called with what comes of the request (a refusal

@@ -26,6 +26,7 @@ typedef struct Attempt {
         SessionControl *control;
         GHashTable *table; /* that it is in */
         char *id;
+        bool put_off; /* until there is a bus again */
         Means means;
         sd_bus_slot *call; /* until it is answered */
         sd_event_source *timer;
@@ -74,6 +75,16 @@ SessionControl *session_control_free(SessionControl *c) {
         sd_event_unref(c->event);
         g_free(c);
         return NULL;
+}
+
+/* Nothing was wrong with the means: there is nobody to ask. */
+static void put_off(Attempt *a) {
+        if (!a->put_off)
+                log_info("Session %s will be %s when the login manager can be reached", a->id,
+                         a->table == a->control->locks ? "locked" : "ended");
+        a->put_off = true;
+        a->call = sd_bus_slot_unref(a->call);
+        a->timer = sd_event_source_disable_unref(a->timer);
 }
 
 static void terminate(SessionControl *c, const char *id) {
@@ -144,6 +155,10 @@ static void next_means(Attempt *a) {
         SessionControl *c = a->control;
         const Session *s = session_registry_get(c->registry, a->id);
 
+        if (s && !logind_is_reachable(c->logind)) {
+                put_off(a);
+                return;
+        }
         if (s && a->means == LOCK_BY_LOGIND && use(a, s, LOCK_BY_AGENT) >= 0)
                 return;
         if (s && a->table == c->locks) {
@@ -160,15 +175,34 @@ static void next_means(Attempt *a) {
         g_hash_table_remove(a->table, a->id);
 }
 
-static void begin(SessionControl *c, GHashTable *table, const Session *s, Means means) {
-        Attempt *a = g_new0(Attempt, 1);
+/* The attempt may be over after this. */
+static void start(Attempt *a, const Session *s) {
+        SessionControl *c = a->control;
 
+        if (!logind_is_reachable(c->logind)) {
+                put_off(a);
+                return;
+        }
+        a->put_off = false;
+        if (a->table == c->logouts && !(s->agent && s->offer.logout)) {
+                terminate(c, s->id);
+                g_hash_table_remove(a->table, a->id);
+        } else if (use(a, s, a->table == c->locks ? LOCK_BY_LOGIND : LOGOUT_BY_AGENT) < 0)
+                next_means(a);
+}
+
+/* Does nothing if it is being tried already. */
+static void begin(SessionControl *c, GHashTable *table, const Session *s) {
+        Attempt *a;
+
+        if (g_hash_table_contains(table, s->id))
+                return;
+        a = g_new0(Attempt, 1);
         a->control = c;
         a->table = table;
         a->id = g_strdup(s->id);
         g_hash_table_insert(table, a->id, a);
-        if (use(a, s, means) < 0)
-                next_means(a);
+        start(a, s);
 }
 
 /* Terminals have no lock that anybody could ask for. */
@@ -185,8 +219,7 @@ SessionLock session_control_lock(SessionControl *c, const Session *s) {
                 (void) logind_lock_session(c->logind, s->id, NULL, NULL, NULL);
                 return SESSION_LOCK_ALREADY;
         }
-        if (!g_hash_table_contains(c->locks, s->id))
-                begin(c, c->locks, s, LOCK_BY_LOGIND);
+        begin(c, c->locks, s);
         return SESSION_LOCK_STARTED;
 }
 
@@ -213,12 +246,7 @@ int session_control_log_off(SessionControl *c) {
 
         if (!s)
                 return -ENOENT;
-        if (g_hash_table_contains(c->logouts, s->id))
-                return 0;
-        if (s->agent && s->offer.logout)
-                begin(c, c->logouts, s, LOGOUT_BY_AGENT);
-        else
-                terminate(c, s->id);
+        begin(c, c->logouts, s);
         return 0;
 }
 
@@ -227,4 +255,33 @@ void session_control_session_changed(SessionControl *c, const Session *s, unsign
                 g_hash_table_remove(c->locks, s->id);
         if (changes & SESSION_REMOVED)
                 g_hash_table_remove(c->logouts, s->id);
+}
+
+void session_control_sessions_settled(SessionControl *c) {
+        GHashTable *const tables[] = {c->locks, c->logouts};
+
+        /* What is known may be from before the bus was lost. */
+        for (size_t i = 0; i < G_N_ELEMENTS(tables) && logind_is_current(c->logind); i++) {
+                g_autoptr(GList) all = g_hash_table_get_values(tables[i]);
+
+                for (GList *l = all; l; l = l->next) {
+                        Attempt *a = l->data; /* still there: none but itself ends with a start */
+                        const Session *s = session_registry_get(c->registry, a->id);
+
+                        if (a->put_off && s)
+                                start(a, s);
+                }
+        }
+}
+
+void session_control_bus_lost(SessionControl *c) {
+        GHashTable *const tables[] = {c->locks, c->logouts};
+        GHashTableIter iter;
+        void *value;
+
+        for (size_t i = 0; i < G_N_ELEMENTS(tables); i++) {
+                g_hash_table_iter_init(&iter, tables[i]);
+                while (g_hash_table_iter_next(&iter, NULL, &value))
+                        put_off(value);
+        }
 }

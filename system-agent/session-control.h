@@ -35,5 +35,8 @@ SessionLock session_control_lock(SessionControl *c, const Session *s);
  * long. -ENOENT if there is none. */
 int session_control_log_off(SessionControl *c);
 
-/* To be told of every change of a session. */
+/* To be told of every change of a session, and when the changes that belong together are over. */
 void session_control_session_changed(SessionControl *c, const Session *s, unsigned changes);
+void session_control_sessions_settled(SessionControl *c);
+/* The bus is gone. What is under way begins anew when the sessions are known again. */
+void session_control_bus_lost(SessionControl *c);

@@ -16,6 +16,7 @@ struct SessionRegistry {
         GHashTable *removed;  /* a set: gone, and not yet announced */
         GHashTable *active;   /* seat -> id */
         char *at_seat;        /* id of the session last seen at seat0, or NULL */
+        uint64_t last_number;
 };
 
 void session_offer_clear(SessionOffer *offer) {
@@ -74,6 +75,10 @@ static Session *active_of(const SessionRegistry *r, const char *seat) {
 
 const Session *session_registry_get(const SessionRegistry *r, const char *id) {
         return get(r, id);
+}
+
+uint64_t session_registry_last_number(const SessionRegistry *r) {
+        return r->last_number;
 }
 
 const Session *session_registry_shown(const SessionRegistry *r) {
@@ -161,6 +166,7 @@ void session_registry_update(SessionRegistry *r, const SessionFacts *f) {
                         return;
                 s = g_new0(Session, 1);
                 s->registry = r;
+                s->number = ++r->last_number;
                 s->id = g_strdup(f->id);
                 s->changes = SESSION_ADDED;
                 g_hash_table_insert(r->sessions, s->id, s);

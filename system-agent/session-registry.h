@@ -59,6 +59,7 @@ void session_report_clear(SessionReport *report);
 typedef struct Session {
         char *id, *path, *user;
         uint32_t uid;
+        uint64_t number; /* later ones have higher numbers */
         char *seat, *type, *class, *state;
         bool remote, locked_hint;
         bool active;      /* its seat shows it */
@@ -132,6 +133,8 @@ GPtrArray *session_registry_list(const SessionRegistry *r);
 /* The session of the person at seat0: the active one if it is a user's; while a login screen covers the
  * seat, the one that was, or any that is left; NULL if there is nobody. */
 const Session *session_registry_at_seat(const SessionRegistry *r);
+/* The number of the session that was added last, whether it is still there or not; 0 before the first. */
+uint64_t session_registry_last_number(const SessionRegistry *r);
 /* The session that seat0 shows, whatever it is; NULL if there is none. */
 const Session *session_registry_shown(const SessionRegistry *r);
 /* Whether @s is a login screen, or a lock screen that is a session of its own. */

@@ -253,6 +253,11 @@ static void start_job(Report *report) {
                 take_line(report, error, NULL);
 }
 
+/* @session: NULL for nobody. */
+static void take_user(Report *report, const Session *session) {
+        take_line(report, 0, ovirt_encode_text("active-user", "name", session ? session->user : "None"));
+}
+
 /* Sees to it that the report's line is the state of now. False while that takes time. */
 static bool bring(Report *report) {
         OvirtReports *r = report->reports;
@@ -263,12 +268,9 @@ static bool bring(Report *report) {
                 return true;
 
         if (report->id == OVIRT_ACTIVE_USER) {
-                const Session *session = session_registry_at_seat(r->context.services->sessions);
-
                 if (!logind_is_known(r->context.services->logind))
                         return false;
-                take_line(report, 0,
-                          ovirt_encode_text("active-user", "name", session ? session->user : "None"));
+                take_user(report, session_registry_at_seat(r->context.services->sessions));
                 return true;
         }
 
@@ -455,6 +457,14 @@ bool ovirt_reports_set_is_under_way(const OvirtReports *r) {
 void ovirt_reports_send_user(OvirtReports *r) {
         want(&r->reports[OVIRT_ACTIVE_USER], false);
         look_at(&r->reports[OVIRT_ACTIVE_USER]);
+}
+
+void ovirt_reports_send_nobody(OvirtReports *r) {
+        Report *report = &r->reports[OVIRT_ACTIVE_USER];
+
+        want(report, false);
+        take_user(report, NULL);
+        look_at(report);
 }
 
 void ovirt_reports_send_cpus(OvirtReports *r) {

@@ -31,6 +31,8 @@ bool ovirt_reports_set_is_under_way(const OvirtReports *r);
 
 /* Sends the user at the seat, if the host does not have it. */
 void ovirt_reports_send_user(OvirtReports *r);
+/* Sends that there is no user, of whom there was one and is another one, or the same, by now. */
+void ovirt_reports_send_nobody(OvirtReports *r);
 
 /* Sends the number of CPUs, if the version allows. */
 void ovirt_reports_send_cpus(OvirtReports *r);

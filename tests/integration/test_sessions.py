@@ -5,7 +5,7 @@ import time
 
 import pytest
 from gi.repository import GLib
-from rig.bus import NAME, SESSION
+from rig.bus import NAME, SESSION, LoginManager
 from rig.caller import USER, Caller
 from rig.pace import scaled
 from rig.seat import Seat
@@ -119,6 +119,37 @@ def test_two_sessions_of_one_user(seat):
     seat.logins.activate("1")
     seat.sees("session-unlock")
     seat.logins.remove("2")
+    seat.sees()
+
+
+@pytest.fixture
+def all_at_once(seat):
+    """all_at_once(change, ...): the agent sees the changes in one go."""
+    def make(*changes):
+        with seat.agent.asleep():
+            for change in changes:
+                change()
+    return make
+
+
+@pytest.mark.parametrize("user", ["alice", "bob"])
+@pytest.mark.parametrize("locked", [False, True])
+def test_out_and_in_again_at_once(seat, all_at_once, user, locked):
+    """Nobody was there for a moment, even if it is the same user who comes: a login is another session."""
+    all_at_once(lambda: seat.logins.activate(""), lambda: seat.logins.remove("1"),
+                lambda: seat.logins.add("2", user, locked=locked), lambda: seat.logins.activate("2"))
+    seat.sees("session-logoff", "active-user None", f"active-user {user}", "session-logon",
+              *["session-lock"] * locked)
+    seat.host.send("refresh")
+    seat.waits(lambda: len(seat.told) == 2, 5, "the state")
+    assert seat.told == [f"active-user {user}", "session-lock" if locked else "session-unlock"]
+
+
+def test_out_and_back_to_another_session_at_once(seat, all_at_once):
+    """The user's other one has been there all along, so that nobody logged out."""
+    seat.logins.add("2", "alice")
+    seat.sees()
+    all_at_once(lambda: seat.logins.activate(""), lambda: seat.logins.remove("1"), lambda: seat.logins.activate("2"))
     seat.sees()
 
 
@@ -397,6 +428,70 @@ def test_lock_by_root_on_the_bus(seat):
     seat.sees("session-lock")
     assert client.call(NAME, path_of("1"), "org.freedesktop.DBus.Properties", "Get",
                        GLib.Variant("(ss)", (SESSION, "Locked"))) == (True,)
+
+
+# --- without a bus
+
+
+@pytest.fixture
+def without_bus(seat):
+    """without_bus(meanwhile, session, ...): the bus goes, and comes back with these sessions; the agent sees what is
+    done before it goes, and meanwhile."""
+    def make(meanwhile, *sessions, locking="locks"):
+        seat.bus.stop()
+        seat.agent.wait_log("No connection to the system bus")
+        meanwhile()
+        seat.host.collect(scaled(0.3))
+        with seat.agent.asleep():
+            seat.bus.start()
+            seat.logins = LoginManager(seat.bus)
+            seat.logins.locking(locking)
+            for session in sessions:
+                seat.logins.add(**session)
+                seat.logins.activate(session["session"])
+    return make
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+@pytest.mark.parametrize("sessions, expected, calls", [
+    ([ALICE], ["session-lock"], [("LockSession", "1")]),
+    ([{**ALICE, "locked": True}], ["session-lock"], [("LockSession", "1")]),
+    ([], ["session-logoff", "active-user None"], []),
+    ([BOB], ["session-logoff", "active-user None", "active-user bob", "session-logon"], [])],
+    ids=["open", "locked", "nobody", "another"])
+def test_lock_screen_and_the_bus_is_restarted(seat, without_bus, when, sessions, expected, calls):
+    """The host has its answer when the bus is back: it waits 30 s for it before it suspends."""
+    seat.logins.locking("ignores")
+    if when == "before":
+        seat.send("lock-screen")
+        seat.waits(lambda: seat.logins.calls("LockSession"), 1, "the login manager to be asked")
+    without_bus(lambda: seat.send("lock-screen") if when == "meanwhile" else None, *sessions)
+    seat.sees(*expected, within=8)
+    assert seat.logins.calls("LockSession") == calls
+    assert not seat.agent.log("^warning: .*does not lock")
+
+
+def test_log_off_and_the_bus_is_restarted(seat, without_bus):
+    without_bus(lambda: seat.send("log-off"), ALICE)
+    seat.sees("session-logoff", "active-user None", within=8)
+    assert seat.logins.calls("TerminateSession") == [("TerminateSession", "1")]
+
+
+def test_the_login_manager_is_late(seat):
+    """Behind the bus: that nobody answers does not mean that nobody is there."""
+    seat.bus.stop()
+    seat.agent.wait_log("No connection to the system bus")
+    seat.bus.start()
+    client = seat.bus.connect()
+    seat.waits(lambda: client.has_owner(NAME), 8, "the agent")
+    seat.sees(quiet=1)
+    with seat.agent.asleep():
+        logins = LoginManager(seat.bus)
+        logins.add(**ALICE)
+        logins.activate("1")
+    seat.sees()
+    logins.change("1", LockedHint=True)
+    seat.sees("session-lock")
 
 
 # --- log-off

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import uuid
 from pathlib import Path
@@ -89,6 +90,15 @@ class Agent:
                 if f"{_MARK}={self.mark}".encode() in environment.split(b"\0"):
                     found[int(pid)] = Path(f"/proc/{pid}/comm").read_text().strip()
         return found
+
+    @contextlib.contextmanager
+    def asleep(self):
+        """What happens meanwhile it sees all at once."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def terminate(self, within=2):
         """SIGTERM; the exit status, which must come in time."""
