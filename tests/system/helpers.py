@@ -48,7 +48,7 @@ def errors(guest):
 
 
 def write_file(guest, path, text):
-    guest.run("tee", path, stdin=text)
+    guest.run("install", "-D", "-m", "644", "/dev/stdin", path, stdin=text)
 
 
 def configure(guest, section, **keys):

@@ -22,12 +22,10 @@ FLAVOURS = {
     "desktop": """
         gnome-shell gnome-session gdm3 gjs
         mate-session-manager mate-screensaver
-        cinnamon-screensaver cinnamon-common
+        cinnamon-screensaver cinnamon-common gir1.2-cvc-1.0 gir1.2-caribou-1.0
         lightdm lightdm-gtk-greeter light-locker xss-lock i3lock sway swaylock swayidle
         xvfb xauth xdotool dbus-broker
     """,
-    # As large again.
-    "kde": "plasma-workspace kwin-wayland libcap2-bin",
 }
 # (source below guest/, destination, mode)
 FILES = [
