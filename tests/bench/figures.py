@@ -318,6 +318,64 @@ def login(bench):
     agent.close()
 
 
+# --- monitors ----------------------------------------------------------------------------------------------
+
+XORG = '/usr/lib/xorg/Xorg'
+XORG_CONF = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../demo/session/xorg.conf')
+
+
+def median_ms(what):
+    """Of 20, each another size than the one before."""
+    times = []
+    for i in range(20):
+        begin = monotonic()
+        what(*((800, 600), (640, 480))[i % 2])
+        times.append((monotonic() - begin) * 1e3)
+    return statistics.median(times)
+
+
+def monitors(bench):
+    from gi.repository import Gio, GLib
+
+    if not os.path.exists(XORG) or not shutil.which('xrandr'):
+        return
+    read, write = os.pipe()
+    server = Program([XORG, '-config', XORG_CONF, '-logfile', os.path.join(bench.directory, 'xorg.log'), '-displayfd',
+                      str(write), '-novtswitch', '-sharevts', '-noreset', '-nolisten', 'tcp', '-ac'], pass_fds=(write,))
+    os.close(write)
+    with open(read) as f:
+        display = ':' + f.readline().strip()
+    agent = Agent(bench)
+    [uid] = users(1)
+    bench.bus.tell('login', 'monitors', 'alice', str(uid))
+    session_agent = SessionAgent(bench, 'monitors', uid, DISPLAY=display)
+    until_registered(agent, [session_agent])
+    bus = Gio.DBusConnection.new_for_address_sync(
+        bench.environment['DBUS_SYSTEM_BUS_ADDRESS'], Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
+        | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
+
+    def ours(width, height):
+        size = {'width': GLib.Variant('i', width), 'height': GLib.Variant('i', height)}
+        bus.call_sync('org.ovirt.GuestAgent1', '/org/ovirt/GuestAgent1/session/monitors', 'org.ovirt.GuestAgent1.Session',
+                      'ApplyLayout', GLib.Variant('(aa{sv}b)', ([size], False)), None, Gio.DBusCallFlags.NONE, 5000, None)
+
+    def bare(width, height):
+        subprocess.run(['xrandr', '--output', 'DUMMY0', '--mode', f'{width}x{height}'], check=True,
+                       env={**os.environ, 'DISPLAY': display})
+
+    mine, theirs = median_ms(ours), median_ms(bare)
+    yield Row('layout applied, median / xrandr', 'ms', mine, theirs, ('<=', 100), mine)
+    heartbeats(agent, monotonic() + 2)      # what it has to tell has been told
+    before = session_agent.wakeups()
+    heartbeats(agent, monotonic() + 10)
+    idle_wakes = session_agent.wakeups() - before
+    yield Row('wake-ups of an idle session agent in 10 s', '', idle_wakes, None, ('<=', 0), idle_wakes)
+    session_agent.close()
+    bench.bus.tell('logout', 'monitors')
+    agent.close()
+    server.close()
+
+
 # --- sessions ----------------------------------------------------------------------------------------------
 
 def users(n):

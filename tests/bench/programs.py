@@ -53,13 +53,13 @@ class Program:
 
     running = []
 
-    def __init__(self, argv, prepare='', unshare=(), environment=None):
+    def __init__(self, argv, prepare='', unshare=(), environment=None, pass_fds=()):
         self.cgroup = Cgroup()
         script = f'set -e\necho $$ >{self.cgroup.path}/cgroup.procs\n{prepare}\nexec "$@"'
         namespaces = ['unshare', *unshare, '--'] if unshare else []
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen([*namespaces, 'sh', '-c', script, 'sh', *argv], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=self.log, env=environment)
+                                        stdout=subprocess.PIPE, stderr=self.log, env=environment, pass_fds=pass_fds)
         self.pid = self.process.pid
         self.running.append(self)
 
@@ -200,11 +200,11 @@ class Agent:
 class SessionAgent(Program):
     """A session agent of the session @session, which is of the user @uid."""
 
-    def __init__(self, bench, session, uid):
+    def __init__(self, bench, session, uid, **environment):
         address = bench.environment['DBUS_SYSTEM_BUS_ADDRESS']
         super().__init__(['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups', bench.session_agent],
                          environment={**bench.environment, 'DBUS_SESSION_BUS_ADDRESS': address,
-                                      'XDG_SESSION_ID': session})
+                                      'XDG_SESSION_ID': session, **environment})
 
     def is_registered(self):
         return 'Registered session' in self.said()

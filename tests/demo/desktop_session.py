@@ -2,6 +2,7 @@
 """What a user's session is made of: an X server, a session bus, MATE's locker, the session agent, and a picture."""
 
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -67,6 +68,10 @@ class DesktopSession:
     def is_locked(self):
         """By the locker's own word."""
         return "true" in self._run("busctl", "--user", "call", *LOCKER, LOCKER[0], "GetActive").stdout
+
+    def monitors(self):
+        """Those that are on, by xrandr's word: "800x600+0+0"."""
+        return re.findall(r" connected (?:primary )?(\d+x\d+\+\d+\+\d+)", self._run("xrandr").stdout)
 
     def screenshot(self, path):
         """A PNG of the whole display. The user may not be able to write where we may."""

@@ -165,6 +165,9 @@ class LocalGuest(Guest):
         """By the word of the desktop."""
         return self._desktop(user).is_locked()
 
+    def monitors(self, user):
+        return self._desktop(user).monitors()
+
     def screenshot(self, user, path):
         self._desktop(user).screenshot(path)
 

@@ -41,7 +41,7 @@ class Tour:
     def run(self):
         """Exit status."""
         try:
-            desktops = (self.start_desktop, self.lock, self.switch) if self.guest.has_session_agents else (self.no_desktop,)
+            desktops = (self.start_desktop, self.monitors, self.lock, self.switch) if self.guest.has_session_agents else (self.no_desktop,)
             for part in (self.connect, self.negotiate, self.report, self.echo, self.bad_line, self.log_in, *desktops,
                          self.look_inside, self.log_off, self.hooks, self.change, self.host_restarts, self.single_sign_on,
                          self.stop, self.judge):
@@ -134,6 +134,20 @@ class Tour:
         self._really(ALICE, locked=False)
         self._told(lambda: self.guest.lock(ALICE), f"{ALICE} locked it by hand", "session-lock", within=LOCK)
         self._told(lambda: self.guest.unlock(ALICE), "and unlocked it", "session-unlock", within=LOCK)
+
+    def monitors(self):
+        if not self.guest.has_display:
+            self._skip("monitors: there is no display here")
+            return
+        before = self._picture("monitor")
+        for asked in (((0, 0, 0, 800, 600), (1, 800, 60, 640, 480)), ((0, 640, 0, 800, 600), (1, 0, 120, 640, 480))):
+            keys = ("id", "x", "y", "width", "height")
+            self.host.send({"__name__": "monitors-config", "monitors": [dict(zip(keys, one)) for one in asked]})
+            expected = sorted(f"{w}x{h}+{x}+{y}" for _, x, y, w, h in asked)
+            self._until(lambda: sorted(self.guest.monitors(ALICE)) == expected, SOON, f"xrandr to say {', '.join(expected)}")
+            self._ok(f"the host's monitors-config arranged the monitors of {ALICE}: xrandr says {', '.join(expected)}")
+        self._until(lambda: self._picture("monitors") != before, SOON, "another picture on the display")
+        self._ok("the display shows it: see monitors.png in build-demo")
 
     def _really(self, user, locked):
         """By the desktop's own word, and the agent's on the bus."""

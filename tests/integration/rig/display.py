@@ -222,6 +222,42 @@ class Mutter:
         self._peer.close()
 
 
+class Sway:
+    """A compositor of wlroots without a display, as a process of the session's user."""
+
+    def __init__(self, directory, xwayland=False):
+        need("sway", *(["Xwayland", "xrandr"] if xwayland else []))
+        self.runtime = Path(directory) / "sway"
+        self.runtime.mkdir(mode=0o700)
+        os.chown(self.runtime, USER, USER)
+        configuration = self.runtime / "config"
+        configuration.write_text("xwayland force\nexec sh -c 'echo $DISPLAY >display'\n" if xwayland else "xwayland disable\n")
+        self._log = Path(directory) / "sway.log"
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.runtime), "XDG_RUNTIME_DIR": str(self.runtime),
+                       "WLR_BACKENDS": "headless", "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman"}
+        with open(self._log, "wb") as log:
+            self.process = subprocess.Popen([*AS_USER, "sway", "-c", configuration], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=environment, cwd=self.runtime)
+        wait(self._is_there, scaled(15), "sway")
+
+    def _is_there(self):
+        assert self.process.poll() is None, self._log.read_text(errors="replace")
+        return (self.runtime / "wayland-1").exists()
+
+    def display(self):
+        told = self.runtime / "display"
+        return wait(lambda: told.exists() and told.read_text().strip(), scaled(10), "Xwayland")
+
+    @staticmethod
+    def outputs():
+        return {}
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(scaled(10))
+
+
 def layout(*monitors):
     """What the bus has for a layout: dictionaries, or (width, height[, x, y]) in the order of the ids."""
     result = []
@@ -274,5 +310,5 @@ def monitor(text):
     return tuple(int(n) for n in m.groups() if n is not None)
 
 
-__all__ = ["AS_USER", "Dummy", "Mutter", "Virtual", "Vnc", "apply_layout", "ask_layout", "displayed", "get_layout", "layout", "monitor", "need",
+__all__ = ["AS_USER", "Dummy", "Mutter", "Sway", "Virtual", "Vnc", "apply_layout", "ask_layout", "displayed", "get_layout", "layout", "monitor", "need",
            "table"]
