@@ -12,8 +12,7 @@ void *secret_new(size_t n) {
 
         if (p == MAP_FAILED)
                 g_error("Out of memory");
-        /* Only what is used is locked: most lines of the host's are short. */
-        if (mlock2(p, n, MLOCK_ONFAULT) < 0)
+        if (mlock(p, n) < 0)
                 log_debug("Cannot lock %zu bytes of memory: %m", n);
         (void) madvise(p, n, MADV_DONTDUMP);
         (void) madvise(p, n, MADV_WIPEONFORK);

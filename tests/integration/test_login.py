@@ -338,8 +338,9 @@ def test_b25_guessing(greeter):
     greeter.wait_log("Wrong tokens that were tried while credentials were offered: 8")
 
 
-def test_floods(greeter):
+def test_floods(party, bus):
     """Guessers, talkers and the silent: the host hears the agent, and the real one gets through."""
+    greeter = SignOn(party, bus, GREETER, active="c1", config="[credentials]\nvalid = 600\n")
     screen = greeter.screen(GREETER_UID)
     greeter.login(*CREDENTIALS)
     token = screen.token()

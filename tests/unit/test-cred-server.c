@@ -3,13 +3,12 @@
 #include "test-tree.h"
 
 #include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
+
+/* That others than root get nothing is tested with their processes, in tests/integration/test_login.py. */
 
 #define SECOND UINT64_C(1000000)
 #define VALID (60 * SECOND)
@@ -281,47 +280,6 @@ static void test_hang_up(void) {
         bed_free(b);
 }
 
-/* With the directory open to all, the mode of the socket is what stops others, and then their user. */
-static void test_other_user(void) {
-        Bed *b;
-        g_autofree char *token = NULL;
-        int status;
-        pid_t pid;
-
-        if (geteuid() != 0) {
-                g_test_skip("only root can be somebody else");
-                return;
-        }
-        b = bed_new();
-        g_assert_cmpint(chmod(b->tree.path, 0755), ==, 0);
-        token = g_strdup(offer(b, "u", "p", VALID));
-        for (unsigned open = 0; open < 2; open++) {
-                if (open)
-                        g_assert_cmpint(chmod(b->path, 0666), ==, 0);
-                pid = fork();
-                g_assert_cmpint(pid, >=, 0);
-                if (pid == 0) {
-                        struct sockaddr_un address = {.sun_family = AF_UNIX};
-                        uint8_t request[CRED_REQUEST_SIZE], byte;
-                        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-                        (void) g_strlcpy(address.sun_path, b->path, sizeof(address.sun_path));
-                        if (setgid(65534) < 0 || setuid(65534) < 0)
-                                _exit(10);
-                        if (connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
-                                _exit(1);
-                        cred_request_encode(token, request);
-                        (void) send(fd, request, sizeof(request), MSG_NOSIGNAL);
-                        _exit(recv(fd, &byte, 1, 0) <= 0 ? 2 : 11);
-                }
-                while (waitpid(pid, &status, WNOHANG) == 0)
-                        g_assert_cmpint(sd_event_run(b->event, 10000), >=, 0);
-                g_assert_cmpint(WEXITSTATUS(status), ==, open ? 2 : 1);
-        }
-        expect(b, send_request(b, token), OK("u/p"));
-        bed_free(b);
-}
-
 static void test_path(void) {
         Bed *b = bed_new();
         g_autofree char *long_path = g_strnfill(200, '/');
@@ -348,7 +306,6 @@ int main(int argc, char **argv) {
         g_test_add_func("/cred-server/slow", test_slow);
         g_test_add_func("/cred-server/garbage", test_garbage);
         g_test_add_func("/cred-server/hang-up", test_hang_up);
-        g_test_add_func("/cred-server/other-user", test_other_user);
         g_test_add_func("/cred-server/path", test_path);
         return g_test_run();
 }
