@@ -239,6 +239,7 @@ int console_apply(Console *c, const Session *s, const Layout *layout, bool verif
         ask->done = done;
         (void) sd_bus_slot_set_destroy_callback(slot, ask_free);
         (void) sd_bus_slot_set_floating(slot, true);
+        sd_bus_slot_unref(slot);
         return 0;
 }
 

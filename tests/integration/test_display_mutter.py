@@ -145,12 +145,12 @@ def test_mutter_that_dies(screen):
 
 
 def test_flood(screen):
-    calls = [ask_layout(screen.system, [(1024, 768, 0, 0), (800, 600, 1024, i)]) for i in range(200)]
+    calls = [ask_layout(screen.system, [(1024, 768, 0, 0), (800, 600, 1024, i)]) for i in range(100)]
     for call in calls:
         call.wait(20)
     assert {call.error for call in calls} <= {None, "org.ovirt.GuestAgent1.Error.Superseded"}
     assert calls[-1].error is None
-    assert screen.mutter.outputs()["Meta-1"] == (800, 600, 1024, 199)
+    assert screen.mutter.outputs()["Meta-1"] == (800, 600, 1024, 99)
 
 
 def test_costs_nothing_while_nothing_changes(screen):
