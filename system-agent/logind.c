@@ -21,6 +21,7 @@
 typedef struct Object {
         Logind *logind;
         char *id, *path;
+        bool found;        /* listed, and not announced as new */
         sd_bus_slot *slot; /* of the question under way, or NULL */
 } Object;
 
@@ -132,6 +133,7 @@ static int on_session_loaded(sd_bus_message *m, void *userdata, sd_bus_error *er
                 .type = "",
                 .class = "",
                 .state = "",
+                .found = o->found,
         };
         int r;
 
@@ -156,9 +158,12 @@ static int on_seat_loaded(sd_bus_message *m, void *userdata, sd_bus_error *error
         const char *id = "";
 
         answered(l, &o->slot);
-        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "v", "(so)", &id, NULL) < 0)
-                id = "";
-        session_registry_set_active(l->registry, o->id, id[0] ? id : NULL);
+        if (is_its_word(m)) {
+                if (sd_bus_message_is_method_error(m, NULL) ||
+                    sd_bus_message_read(m, "v", "(so)", &id, NULL) < 0)
+                        id = "";
+                session_registry_set_active(l->registry, o->id, id[0] ? id : NULL);
+        }
         conclude(l);
         return 0;
 }
@@ -181,7 +186,7 @@ static void object_load(Object *o) {
                 log_warning_errno(r, "Cannot ask the login manager for %s: %m", o->id);
 }
 
-static void add_object(Logind *l, GHashTable *table, const char *id, const char *path) {
+static void add_object(Logind *l, GHashTable *table, const char *id, const char *path, bool found) {
         Object *o = g_hash_table_lookup(table, id);
 
         if (!o) {
@@ -191,6 +196,7 @@ static void add_object(Logind *l, GHashTable *table, const char *id, const char 
                 o->logind = l;
                 o->id = g_strdup(id);
                 o->path = g_strdup(path);
+                o->found = found;
                 g_hash_table_insert(table, o->id, o);
         }
         object_load(o);
@@ -221,7 +227,7 @@ static int on_sessions_listed(sd_bus_message *m, void *userdata, sd_bus_error *e
         else {
                 r = sd_bus_message_enter_container(m, 'a', "(susso)");
                 while (r >= 0 && (r = sd_bus_message_read(m, "(susso)", &id, NULL, NULL, NULL, &path)) > 0)
-                        add_object(l, l->sessions, id, path);
+                        add_object(l, l->sessions, id, path, true);
         }
         conclude(l);
         return 0;
@@ -237,7 +243,7 @@ static int on_seats_listed(sd_bus_message *m, void *userdata, sd_bus_error *erro
         if (!sd_bus_message_is_method_error(m, NULL)) {
                 r = sd_bus_message_enter_container(m, 'a', "(so)");
                 while (r >= 0 && (r = sd_bus_message_read(m, "(so)", &id, &path)) > 0)
-                        add_object(l, l->seats, id, path);
+                        add_object(l, l->seats, id, path, true);
         }
         conclude(l);
         return 0;
@@ -267,7 +273,7 @@ static int on_seat_new(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Logind *l = userdata;
 
         if (sd_bus_message_read(m, "so", &id, &path) >= 0)
-                add_object(l, l->seats, id, path);
+                add_object(l, l->seats, id, path, false);
         return 0;
 }
 
@@ -276,7 +282,7 @@ static int on_session_new(sd_bus_message *m, void *userdata, sd_bus_error *error
         Logind *l = userdata;
 
         if (sd_bus_message_read(m, "so", &id, &path) >= 0)
-                add_object(l, l->sessions, id, path);
+                add_object(l, l->sessions, id, path, false);
         return 0;
 }
 
@@ -342,7 +348,7 @@ static int load_all(Logind *l) {
         for (guint i = 0; i < before->len; i++) {
                 const Session *s = before->pdata[i];
 
-                add_object(l, l->sessions, s->id, s->path);
+                add_object(l, l->sessions, s->id, s->path, true);
         }
         r = sd_bus_call_method_async(l->bus, &l->sessions_slot, LOGIN1, LOGIN1_PATH, LOGIN1_MANAGER,
                                      "ListSessions", on_sessions_listed, l, NULL);

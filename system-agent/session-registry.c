@@ -168,6 +168,7 @@ void session_registry_update(SessionRegistry *r, const SessionFacts *f) {
                 s->registry = r;
                 s->number = ++r->last_number;
                 s->id = g_strdup(f->id);
+                s->been_active = f->found;
                 s->changes = SESSION_ADDED;
                 g_hash_table_insert(r->sessions, s->id, s);
         }

@@ -26,6 +26,7 @@ typedef struct SessionFacts {
         uint32_t uid;
         const char *seat, *type, *class, *state;
         bool remote, locked_hint;
+        bool found; /* it was there when it was looked for, and may have been for long */
 } SessionFacts;
 
 /* What a session agent can do. Strings may be NULL. The bus's names for these are in dbus-members.c. */
@@ -63,7 +64,7 @@ typedef struct Session {
         char *seat, *type, *class, *state;
         bool remote, locked_hint;
         bool active;      /* its seat shows it */
-        bool been_active; /* since it or this process began */
+        bool been_active; /* or may have been, before it was found */
 
         char *agent; /* unique bus name of its agent, or NULL */
         SessionOffer offer;

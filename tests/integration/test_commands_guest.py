@@ -291,6 +291,16 @@ def test_b51_a_hook_that_sleeps(lifecycle):
     assert "sleep" not in lifecycle.agent.family().values()
 
 
+def test_more_events_than_may_wait(lifecycle):
+    """Whoever cannot be served is told at once, too."""
+    lifecycle.hooks.add("before_migration", "1-sleeps", "exec sleep 60")
+    lifecycle.start()
+    for i in range(17):
+        lifecycle.send(type="before_migration", reply_id=f"r{i}")
+    lifecycle.completion("r16", within=1)
+    assert len(lifecycle.agent.log("^warning: Cannot run the hooks of before_migration")) == 1
+
+
 def test_b52_a_hook_that_leaves_a_daemon(lifecycle):
     """It holds the script's output open, and no hang comes of that."""
     lifecycle.hooks.add("before_migration", "1-forks", "sleep 30 &\necho started")

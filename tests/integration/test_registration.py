@@ -225,7 +225,8 @@ def test_objects(door):
     mine = door.objects()[MINE][SESSION]
     assert {k: v for k, v in mine.items() if k not in ("Offer", "LockedDesktop")} == {
         "Id": "1", "User": "alice", "Uid": USER, "Seat": "seat0", "Class": "user", "Remote": False, "Type": "wayland",
-        "State": "online", "Active": True, "LockedHint": False, "Agent": "", "Locked": False}
+        "State": "online", "Active": True, "LockedHint": False, "Agent": "", "Locked": False, "Layout": [], "LayoutResult": [],
+        "LayoutError": "", "EffectsOff": []}
     tree = door.bus.as_nobody("tree", "--list", NAME)
     assert set(tree.stdout.split()) >= paths, tree.stderr
 

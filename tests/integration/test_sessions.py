@@ -5,14 +5,11 @@ import time
 
 import pytest
 from gi.repository import GLib
-from rig.bus import NAME, SESSION, LoginManager
+from rig.bus import NAME, SESSION
 from rig.caller import USER, Caller
 from rig.pace import scaled
-from rig.seat import Seat
+from rig.seat import ALICE, BOB, GREETER, Seat
 
-ALICE = {"session": "1", "user": "alice"}
-BOB = {"session": "2", "user": "bob"}
-GREETER = {"session": "c1", "user": "gdm", "kind": "greeter", "uid": 120}
 OTHERS = [
     {"session": "r", "user": "remote", "seat": "", "remote": True},
     {"session": "o", "user": "other", "seat": "seat1"},
@@ -173,6 +170,15 @@ def test_the_greeter_over_a_session_that_says_nothing(seat):
     seat.sees("session-lock")
     seat.logins.activate("1")
     seat.sees("session-unlock")
+
+
+def test_the_greeter_over_a_session_at_the_start(party, bus):
+    """Of the agent, which does not know for how long it has been so; as after an upgrade."""
+    seat = Seat(party, bus, ALICE, GREETER, active="c1")
+    seat.host.collect(scaled(0.5))
+    seat.begin()
+    seat.send("lock-screen")
+    seat.sees("session-lock", within=0.5)
 
 
 def test_from_the_greeter(party, bus):
@@ -428,70 +434,6 @@ def test_lock_by_root_on_the_bus(seat):
     seat.sees("session-lock")
     assert client.call(NAME, path_of("1"), "org.freedesktop.DBus.Properties", "Get",
                        GLib.Variant("(ss)", (SESSION, "Locked"))) == (True,)
-
-
-# --- without a bus
-
-
-@pytest.fixture
-def without_bus(seat):
-    """without_bus(meanwhile, session, ...): the bus goes, and comes back with these sessions; the agent sees what is
-    done before it goes, and meanwhile."""
-    def make(meanwhile, *sessions, locking="locks"):
-        seat.bus.stop()
-        seat.agent.wait_log("No connection to the system bus")
-        meanwhile()
-        seat.host.collect(scaled(0.3))
-        with seat.agent.asleep():
-            seat.bus.start()
-            seat.logins = LoginManager(seat.bus)
-            seat.logins.locking(locking)
-            for session in sessions:
-                seat.logins.add(**session)
-                seat.logins.activate(session["session"])
-    return make
-
-
-@pytest.mark.parametrize("when", ["before", "meanwhile"])
-@pytest.mark.parametrize("sessions, expected, calls", [
-    ([ALICE], ["session-lock"], [("LockSession", "1")]),
-    ([{**ALICE, "locked": True}], ["session-lock"], [("LockSession", "1")]),
-    ([], ["session-logoff", "active-user None"], []),
-    ([BOB], ["session-logoff", "active-user None", "active-user bob", "session-logon"], [])],
-    ids=["open", "locked", "nobody", "another"])
-def test_lock_screen_and_the_bus_is_restarted(seat, without_bus, when, sessions, expected, calls):
-    """The host has its answer when the bus is back: it waits 30 s for it before it suspends."""
-    seat.logins.locking("ignores")
-    if when == "before":
-        seat.send("lock-screen")
-        seat.waits(lambda: seat.logins.calls("LockSession"), 1, "the login manager to be asked")
-    without_bus(lambda: seat.send("lock-screen") if when == "meanwhile" else None, *sessions)
-    seat.sees(*expected, within=8)
-    assert seat.logins.calls("LockSession") == calls
-    assert not seat.agent.log("^warning: .*does not lock")
-
-
-def test_log_off_and_the_bus_is_restarted(seat, without_bus):
-    without_bus(lambda: seat.send("log-off"), ALICE)
-    seat.sees("session-logoff", "active-user None", within=8)
-    assert seat.logins.calls("TerminateSession") == [("TerminateSession", "1")]
-
-
-def test_the_login_manager_is_late(seat):
-    """Behind the bus: that nobody answers does not mean that nobody is there."""
-    seat.bus.stop()
-    seat.agent.wait_log("No connection to the system bus")
-    seat.bus.start()
-    client = seat.bus.connect()
-    seat.waits(lambda: client.has_owner(NAME), 8, "the agent")
-    seat.sees(quiet=1)
-    with seat.agent.asleep():
-        logins = LoginManager(seat.bus)
-        logins.add(**ALICE)
-        logins.activate("1")
-    seat.sees()
-    logins.change("1", LockedHint=True)
-    seat.sees("session-lock")
 
 
 # --- log-off

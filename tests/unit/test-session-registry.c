@@ -328,6 +328,20 @@ static void test_covered(void) {
         bed_free(b);
 }
 
+/* One that is found behind it may have been there for long: it is covered. */
+static void test_found_covered(void) {
+        Bed *b = bed_new();
+
+        update(b, GREETER("g"));
+        activate(b, "seat0", "g");
+        update(b, FACTS("1", "alice", ALICE, .found = true));
+        run(b, SETTLE + 50 * MSEC);
+        g_assert_true(get(b, "1")->locked);
+        activate(b, "seat0", "1");
+        g_assert_false(get(b, "1")->locked);
+        bed_free(b);
+}
+
 /* Ends while it is being found out whether it is locked. */
 static void test_ends_unsettled(void) {
         Bed *b = bed_new();
@@ -431,6 +445,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/session-registry/flash", test_flash);
         g_test_add_func("/session-registry/two-accounts", test_two_accounts);
         g_test_add_func("/session-registry/covered", test_covered);
+        g_test_add_func("/session-registry/found-covered", test_found_covered);
         g_test_add_func("/session-registry/ends-unsettled", test_ends_unsettled);
         g_test_add_func("/session-registry/register", test_register);
         g_test_add_func("/session-registry/quotas", test_quotas);

@@ -6,6 +6,9 @@ import time
 from .bus import LoginManager
 from .pace import complaints, scaled
 
+ALICE = {"session": "1", "user": "alice"}
+BOB = {"session": "2", "user": "bob"}
+GREETER = {"session": "c1", "user": "gdm", "kind": "greeter", "uid": 120}
 _TOLD = ("active-user", "session-logon", "session-lock", "session-unlock", "session-logoff")
 
 
