@@ -175,6 +175,7 @@ def test_the_greeter_over_a_session_that_says_nothing(seat):
 def test_the_greeter_over_a_session_at_the_start(party, bus):
     """Of the agent, which does not know for how long it has been so; as after an upgrade."""
     seat = Seat(party, bus, ALICE, GREETER, active="c1")
+    seat.logins.locking("ignores")
     seat.host.collect(scaled(0.5))
     seat.begin()
     seat.send("lock-screen")

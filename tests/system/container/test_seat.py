@@ -3,6 +3,7 @@
 import contextlib
 import json
 
+import helpers
 import pytest
 from helpers import AT_ONCE, journal, until, write_file
 from logins import Login, as_user, expected_errors, session_ids, silent, tells
@@ -169,6 +170,36 @@ def test_crash_that_leaves_processes(guest, host):
             login.crash()
         if login.id in session_ids(guest):
             assert login.property("State") == "closing"
+
+
+@pytest.mark.parametrize("end", ["crash", "log-out"])
+def test_end_behind_the_login_screen(guest, host, end):
+    """The seat shows something else all the while, and a process stays behind: no signal tells that the session is over."""
+    with Login(guest, "alice", "sh", "-c", "(trap '' TERM; setsid sleep infinity) & sleep infinity & wait") as login:
+        host.expect("session-logon", within=AT_ONCE)
+        with tells(host, "session-lock"):
+            greeter = Login(guest, "greeter", klass="greeter").__enter__()
+        with tells(host, "session-logoff", "active-user None"):
+            if end == "crash":
+                login.crash()
+            else:
+                guest.run("systemctl", "kill", "--kill-whom=main", f"{login.name}.service")
+        assert login.property("State") == "closing" and greeter.property("Active") == "yes"
+        greeter.log_out()
+
+
+def test_login_manager_that_starts_behind_the_agent(guest, host):
+    """Its files are followed although their directory was not there."""
+    guest.run("systemctl", "stop", helpers.UNIT, "systemd-logind")
+    guest.run("rm", "-r", "/run/systemd/sessions", "/run/systemd/seats", "/run/systemd/users")
+    guest.run("systemctl", "start", helpers.UNIT)
+    guest.run("systemctl", "start", "systemd-logind")
+    host.collect(1)
+    with Login(guest, "alice", "sh", "-c", "setsid sleep infinity & sleep infinity & wait") as login:
+        host.expect("session-logon", within=AT_ONCE)
+        with tells(host, "session-logoff", "active-user None"):
+            login.crash()
+        assert login.property("State") == "closing"
 
 
 def test_user_that_only_lingers(guest, host):
