@@ -176,6 +176,20 @@ def check_news():
     ) if not re.search(pattern, read(name) or '', re.M)]
 
 
+def check_packages():
+    """What is installed is in a package: the list for rpm is as long as that of install-tree."""
+    macros = {'pammoduledir': '%{_libdir}/security', 'systemunitdir': '%{_unitdir}',
+              **{d: f'%{{_{d}}}' for d in ('libexecdir', 'userunitdir', 'udevrulesdir', 'sysconfdir', 'datadir', 'mandir')}}
+    spec = read('packaging/ovirt-guest-agent.spec') or ''
+    listed = [line.split()[-1] for line in spec.split('\n%files', 1)[-1].splitlines() if '%{_' in line]
+    files = {line.split()[1].format(**macros) for line in (read('tests/lint/install-tree.expected') or '').splitlines()
+             if line[:1].isdigit()}
+    return [f'packaging/ovirt-guest-agent.spec: {f} is in no package' for f in sorted(files)
+            if not any(fnmatch.fnmatchcase(f, p) or (p.endswith('/') and f.startswith(p)) for p in listed)] \
+        + [f'packaging/ovirt-guest-agent.spec: there is no {p}' for p in listed if not p.endswith('/')
+           and not any(fnmatch.fnmatchcase(f, p) or f.startswith(p + '/') for f in files) and '/hooks.d/' not in p]
+
+
 def check_fuzzers():
     """Each fuzzer is built and has a corpus."""
     listed = set(re.findall(r"^ +'([\w-]+)',$", read('tests/fuzz/meson.build') or '', re.M))
