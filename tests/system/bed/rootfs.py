@@ -12,7 +12,7 @@ from . import CACHE, HERE, BedError, cache_lock, host_run, need, need_root
 
 PACKAGES = """
     systemd-sysv dbus dbus-user-session libpam-systemd udev kmod login passwd polkitd
-    procps iproute2 e2fsprogs tzdata python3
+    procps iproute2 e2fsprogs tzdata python3 pamtester
     libsystemd0 libglib2.0-0 libjson-glib-1.0-0 libxcb1 libxcb-randr0 libpam0g
 """.split()
 # What a flavour has beside PACKAGES.
@@ -20,7 +20,7 @@ FLAVOURS = {
     "base": "",
     # Desktops as far as their lockers go, and dbus-broker as the system's and the users' bus.
     "desktop": """
-        gnome-shell gnome-session gdm3 gjs
+        gnome-shell gnome-session gdm3 gjs gnome-keyring libpam-gnome-keyring
         mate-session-manager mate-screensaver
         cinnamon-screensaver cinnamon-common gir1.2-cvc-1.0 gir1.2-caribou-1.0
         lightdm lightdm-gtk-greeter light-locker xss-lock i3lock sway swaylock swayidle
