@@ -20,7 +20,7 @@ FLAVOURS = {
     "base": "",
     # Desktops as far as their lockers go, and dbus-broker as the system's and the users' bus.
     "desktop": """
-        gnome-shell gnome-session gdm3 gjs gnome-keyring libpam-gnome-keyring
+        gnome-shell gnome-session gdm3 gjs
         mate-session-manager mate-screensaver
         cinnamon-screensaver cinnamon-common gir1.2-cvc-1.0 gir1.2-caribou-1.0
         lightdm lightdm-gtk-greeter light-locker xss-lock i3lock sway swaylock swayidle

@@ -8,7 +8,7 @@ import re
 
 import pytest
 from helpers import BUS_NAME, BUS_PATH, UNIT, journal, until, write_file
-from logins import as_user, escaped, session_ids
+from logins import as_user, escaped
 
 SERVICE = "/etc/pam.d/gdm-ovirtcred"
 ELSEWHERE = "allow_remote any_seat debug"
@@ -31,7 +31,6 @@ def screen(guest):
 class Screen:
     def __init__(self, guest):
         self.guest = guest
-        self._ready = 0                  # login screens that were ready so far
 
     def __enter__(self):
         run = self.guest.run
@@ -44,8 +43,8 @@ class Screen:
             run("sed", "-i", "0,/^session/s|^session|session required pam_env.so readenv=1 envfile=/etc/bed-seat\\n&|",
                 f"/etc/pam.d/{service}")
         run("systemctl", "start", UNIT, "gdm")
-        run("systemd-run", "-q", "--unit", DISPLAY, "-p", "RuntimeDirectory=bed-display", "Xvfb", ":5", "-query", "127.0.0.1",
-            "-listen", "tcp", "-screen", "0", "1024x768x24", "-fbdir", "/run/bed-display")
+        run("systemd-run", "-q", "--collect", "--unit", DISPLAY, "Xvfb", ":5", "-query", "127.0.0.1", "-listen", "tcp",
+            "-screen", "0", "1024x768x24")
         return self
 
     def __exit__(self, *_):
@@ -64,26 +63,18 @@ class Screen:
 
     def show(self):
         """Returns when the login screen waits for somebody."""
-        session = self.session()
-        if session:
-            # GDM is lost when a session ends while it begins.
-            until(lambda: shell_of(self.guest, "alice"), 40, "alice's desktop")
-            self.guest.run("loginctl", "terminate-session", session)
-            until(lambda: session not in session_ids(self.guest), 20, "alice is logged out")
-        elif self._ready:
-            return
-        before, self._ready = self._ready, until(lambda: self._count() > self._ready and self._count(), 60, "a login screen")
-        assert self._ready > before
+        until(self._is_ready, 60, "a login screen")
 
-    def _count(self):
+    def _is_ready(self):
         shells = self.guest.run("journalctl", "-q", "-o", "cat", "_COMM=gnome-shell", f"_UID={self._uid()}", check=False)
-        return shells.count("Registering session with GDM")
+        return "Registering session with GDM" in shells
 
     def _uid(self):
         return self.guest.run("id", "-u", "Debian-gdm").strip()
 
     def log_in(self, host):
-        """The id of alice's session, which she is logged in to by the host if she is not there."""
+        """The id of alice's session, which she is logged in to by the host if she is not there. Nobody logs her out: GDM does
+        not always come back to a display that asks from elsewhere."""
         self.serve(ELSEWHERE)
         if not self.session():
             self.show()
@@ -153,23 +144,11 @@ def test_login_after_a_wrong_password(guest, host, screen):
     until(lambda: log_of(guest, r"pam_unix\(gdm-ovirtcred:auth\): authentication failure"), 20, "the distribution's refusal")
     assert not screen.session()
     # The screen shows its ordinary prompt again, and hears the next one.
-    login(host)
-    session = until(screen.session, 40, "alice is logged in")
-    assert guest.run("loginctl", "show-session", session, "-p", "Service", "--value").strip() == "gdm-ovirtcred"
-
-
-def test_login(guest, host, screen):
-    screen.serve(ELSEWHERE)
-    screen.show()
     login(host, user="alice@internal-authz")
-    session = until(screen.session, 20, "alice is logged in")
-    properties = guest.run("loginctl", "show-session", session)
-    assert "Name=alice\n" in properties and "Service=gdm-ovirtcred\n" in properties and "Class=user\n" in properties
-    until(lambda: shell_of(guest, "alice"), 40, "alice's desktop")
-    # The password unlocks the keyring, as it does when it is typed.
-    until(lambda: as_user(guest, "alice", "busctl", "--user", "get-property", "org.freedesktop.secrets",
-                          "/org/freedesktop/secrets/collection/login", "org.freedesktop.Secret.Collection", "Locked",
-                          check=False).strip() == "b false", 20, "alice's keyring is open")
+    session = until(screen.session, 40, "alice is logged in")
+    properties = guest.run("loginctl", "show-session", session).splitlines()
+    assert "Service=gdm-ovirtcred" in properties and "Class=user" in properties
+    until(lambda: shell_of(guest, "alice"), 60, "alice's desktop")
 
 
 def test_nothing_is_sent_into_an_unlocked_session(guest, host, screen):
