@@ -8,7 +8,7 @@ import pytest
 
 from rig.bus import SOURCES
 from rig.desktop import AS_USER, wait
-from rig.display import Dummy, Mutter, Sway, Virtual, Vnc, apply_layout
+from rig.display import Dummy, KWin, Mutter, Sway, Virtual, Vnc, apply_layout
 from rig.pace import scaled
 from test_session_agent import Guest
 
@@ -28,7 +28,10 @@ def start(name, guest, party, directory):
     if name == "mutter":
         return party.keep(Mutter(directory, guest.session_bus, guest.system_bus, "1024x768", "800x600")), {
             "XDG_SESSION_TYPE": "wayland", "WAYLAND_DISPLAY": "wayland-0"}
-    sway = party.keep(Sway(directory, xwayland=name == "Xwayland"))
+    if name == "KWin":
+        kwin = party.keep(KWin(directory, guest.session_bus))
+        return kwin, kwin.environment
+    sway = party.keep(Sway(directory))
     return sway, {"XDG_SESSION_TYPE": "wayland", "WAYLAND_DISPLAY": "wayland-1", "XDG_RUNTIME_DIR": str(sway.runtime)}
 
 
@@ -46,7 +49,8 @@ def test_row(directory, party, name):
     if not apply_layout(system, (1003, 701))[1]:
         sizes = "yes" if [o[:2] for o in server.outputs().values()] == [(1003, 701)] else "no"
     size = (1003, 701) if sizes == "yes" else (1024, 768)
-    result, error = apply_layout(system, size, (800, 600))
+    second = (1024, 768) if name == "KWin" else (800, 600)      # what there are modes for
+    result, error = apply_layout(system, size, second)
     several = "yes" if not error and len(server.outputs()) == 2 else "no"
     assert [system.offer.get("display") or "nothing", sizes, several] == expected
 

@@ -258,6 +258,47 @@ class Sway:
             self.process.wait(scaled(10))
 
 
+class KWin:
+    """KDE's compositor on Wayland without a display, as a process of the session's user; two monitors of 1024x768."""
+
+    def __init__(self, directory, session_bus):
+        need("kwin_wayland", "kscreen-doctor")
+        self.runtime = Path(directory) / "kwin"
+        self.runtime.mkdir(mode=0o700)
+        # Without the capability that the installed file has, which is not everywhere to be given.
+        program = self.runtime / "kwin_wayland"
+        shutil.copy(shutil.which("kwin_wayland"), program)
+        for path in self.runtime, program:
+            os.chown(path, USER, USER)
+        self._log = Path(directory) / "kwin.log"
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.runtime), "XDG_RUNTIME_DIR": str(self.runtime),
+                            "DBUS_SESSION_BUS_ADDRESS": session_bus.address, "KWIN_COMPOSE": "Q", "WAYLAND_DISPLAY": "wayland-9",
+                            "QT_QPA_PLATFORM": "wayland", "XDG_CURRENT_DESKTOP": "KDE", "XDG_SESSION_TYPE": "wayland"}
+        with open(self._log, "wb") as log:
+            self.process = subprocess.Popen(
+                [*AS_USER, program, "--virtual", "--width", "1024", "--height", "768", "--output-count", "2",
+                 "--no-lockscreen", "--socket", "wayland-9"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={k: v for k, v in self.environment.items() if k not in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM")})
+        wait(self._is_there, scaled(20), "kwin")
+
+    def _is_there(self):
+        assert self.process.poll() is None, self._log.read_text(errors="replace")
+        return (self.runtime / "wayland-9").exists()
+
+    def outputs(self):
+        """What is on, by the compositor's own word to a client that is not ours."""
+        text = subprocess.run([*AS_USER, "kscreen-doctor", "-o"], env=self.environment, capture_output=True, text=True,
+                              timeout=scaled(10)).stdout
+        found = re.findall(r"Output: \d+ (\S+) enabled .*?Geometry: (-?\d+),(-?\d+) (\d+)x(\d+)",
+                           re.sub(r"\x1b\[[0-9;]*m", "", text))
+        return {name: (int(w), int(h), int(x), int(y)) for name, x, y, w, h in found}
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(scaled(10))
+
+
 def layout(*monitors):
     """What the bus has for a layout: dictionaries, or (width, height[, x, y]) in the order of the ids."""
     result = []
@@ -310,5 +351,5 @@ def monitor(text):
     return tuple(int(n) for n in m.groups() if n is not None)
 
 
-__all__ = ["AS_USER", "Dummy", "Mutter", "Sway", "Virtual", "Vnc", "apply_layout", "ask_layout", "displayed", "get_layout", "layout", "monitor", "need",
+__all__ = ["AS_USER", "Dummy", "KWin", "Mutter", "Sway", "Virtual", "Vnc", "apply_layout", "ask_layout", "displayed", "get_layout", "layout", "monitor", "need",
            "table"]
