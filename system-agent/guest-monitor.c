@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 
 #include <systemd/sd-device.h>
 
@@ -29,6 +30,7 @@ typedef struct WatchedFile {
 static const WatchedFile watched_files[] = {
         {"/etc", "localtime", REPLACED | IN_DELETE, GUEST_CHANGE_TIMEZONE},
         {"/etc", "hosts", REPLACED, GUEST_CHANGE_NAMES},
+        {"/etc", "resolv.conf", REPLACED, GUEST_CHANGE_NAMES},
         {"/etc", "os-release", REPLACED, GUEST_CHANGE_OS},
         {"/usr/lib", "os-release", REPLACED, GUEST_CHANGE_OS},
         {"/var/lib/dpkg", "status", IN_MOVED_TO, GUEST_CHANGE_PACKAGES},
@@ -46,6 +48,7 @@ struct GuestMonitor {
         void (*changed)(unsigned changes, void *userdata);
         void *userdata;
         int mounts_fd, hostname_fd;
+        struct utsname names;
         sd_device_monitor *devices;
         sd_event_source *netlink, *mounts, *hostname, *files[G_N_ELEMENTS(watched_files)];
 };
@@ -88,8 +91,14 @@ static int on_mounts(sd_event_source *source, int fd, uint32_t revents, void *us
         return 0;
 }
 
+/* The kernel tells of each container that is given a name, too. */
 static int on_hostname(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        report(userdata, GUEST_CHANGE_HOSTNAME);
+        GuestMonitor *m = userdata;
+        struct utsname before = m->names;
+
+        (void) uname(&m->names);
+        if (!g_str_equal(before.nodename, m->names.nodename))
+                report(m, GUEST_CHANGE_HOSTNAME);
         return 0;
 }
 
@@ -117,14 +126,21 @@ static int on_file(sd_event_source *source, const struct inotify_event *e, void 
         return 0;
 }
 
+static void note(int r, const char *what) {
+        if (r < 0)
+                log_warning_errno(r, "Not notified of changes of %s, which are seen late now: %m", what);
+}
+
 static void watch_files(GuestMonitor *m) {
         for (size_t i = 0; i < G_N_ELEMENTS(watched_files); i++) {
                 const WatchedFile *w = &watched_files[i];
                 int r = sd_event_add_inotify(m->event, &m->files[i], w->directory, w->mask | IN_ONLYDIR,
                                              on_file, m);
 
-                if (r < 0)
-                        log_debug("Not watching %s/%s: %s", w->directory, w->name, g_strerror(-r));
+                if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
+                        note(r, "files"); /* the kernel has no more watches: the others say the same */
+                        return;
+                }
         }
 }
 
@@ -147,11 +163,6 @@ static int watch_devices(GuestMonitor *m) {
         return sd_device_monitor_start(m->devices, on_device, m);
 }
 
-static void note(int r, const char *what) {
-        if (r < 0)
-                log_debug("Not notified of changes of %s: %s", what, g_strerror(-r));
-}
-
 GuestMonitor *guest_monitor_new(sd_event *event, void (*changed)(unsigned changes, void *userdata),
                                 void *userdata) {
         GuestMonitor *m = g_new0(GuestMonitor, 1);
@@ -165,6 +176,7 @@ GuestMonitor *guest_monitor_new(sd_event *event, void (*changed)(unsigned change
         note(watch_proc(m, "/proc/sys/kernel/hostname", &m->hostname_fd, &m->hostname, on_hostname),
              "the host name");
         note(watch_devices(m), "devices");
+        (void) uname(&m->names);
         watch_files(m);
         return m;
 }

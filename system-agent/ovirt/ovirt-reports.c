@@ -46,7 +46,7 @@ static const struct ReportType {
         unsigned changes; /* GuestChange bits that concern it */
         Interval interval;
         unsigned patience_sec; /* for its child */
-        bool watched;          /* all that it depends on is: no need to collect it again without a change */
+        bool watched;          /* what it depends on is: no need to collect it again without a change */
 } types[_OVIRT_REPORT_MAX] = {
         /* What changes it is told by ovirt-sessions.c, in its place among other messages. */
         [OVIRT_ACTIVE_USER] = {.interval = INTERVAL_USER},
@@ -97,7 +97,7 @@ typedef struct Report {
         bool outdated; /* something changed after the job began */
         unsigned job_flags;
         Subprocess *stuck; /* a job that the kernel does not let go of */
-        bool warned;
+        bool failed;       /* the last attempt to collect it */
 } Report;
 
 struct OvirtReports {
@@ -150,18 +150,7 @@ static void look_soon(OvirtReports *r) {
         (void) sd_event_source_set_enabled(r->change_source, SD_EVENT_ONESHOT);
 }
 
-/* Takes a newly collected line, or an error: then what the host knows stands. */
-static void take_line(Report *report, int error, char *line) {
-        report->fresh = true;
-        if (error < 0) {
-                if (!report->warned && error != -ENODATA)
-                        log_full(LOG_WARNING, error, NULL, ovirt_report_names[report->id],
-                                 "Cannot collect %s: %m", ovirt_report_names[report->id]);
-                report->warned = true;
-                g_free(line);
-                return;
-        }
-        report->warned = false;
+static void set_line(Report *report, char *line) {
         if (g_strcmp0(report->line, line) == 0) {
                 g_free(line);
                 return;
@@ -169,6 +158,28 @@ static void take_line(Report *report, int error, char *line) {
         g_free(report->line);
         report->line = line;
         report->sent = false;
+}
+
+/* Takes a newly collected line, or an error: then what the host knows stands, until the next attempt. */
+static void take_line(Report *report, int error, char *line) {
+        report->fresh = true;
+        if (error >= 0)
+                set_line(report, line);
+        else if (!report->failed && error != -ENODATA)
+                log_full(LOG_WARNING, error, NULL, ovirt_report_names[report->id], "Cannot collect %s: %m",
+                         ovirt_report_names[report->id]);
+        report->failed = error < 0;
+}
+
+/* Takes what a child has collected. Where it failed and the host knows nothing yet, there may be a line that
+ * needs no child. */
+static void take_line_of_job(Report *report, int error, char *line) {
+        const OvirtReports *r = report->reports;
+
+        take_line(report, error, line);
+        if (error < 0 && !report->line &&
+            ovirt_collect(report->id, r->context.config, r->root_fd, OVIRT_COLLECT_FALLBACK, &line) >= 0)
+                set_line(report, line);
 }
 
 static int in_child(int fd, void *userdata) {
@@ -218,14 +229,7 @@ static void on_job_done(int error, const char *output, size_t n, void *userdata)
                 start_job(report);
                 return;
         }
-        take_line(report, error, error == 0 ? g_strndup(output, n) : NULL);
-        if (error < 0 && !report->line) {
-                char *line = NULL;
-
-                if (ovirt_collect(report->id, r->context.config, r->root_fd, OVIRT_COLLECT_FALLBACK,
-                                  &line) >= 0)
-                        take_line(report, 0, line);
-        }
+        take_line_of_job(report, error, error == 0 ? g_strndup(output, n) : NULL);
         proceed(r);
         if (report->outdated) {
                 want(report, false);
@@ -250,7 +254,7 @@ static void start_job(Report *report) {
         error = subprocess_start(&report->job, r->context.services->event, &limits, in_child, report,
                                  on_job_done, report);
         if (error < 0)
-                take_line(report, error, NULL);
+                take_line_of_job(report, error, NULL);
 }
 
 /* @session: NULL for nobody. */
@@ -512,7 +516,7 @@ void ovirt_reports_tick(OvirtReports *r, uint64_t now_usec) {
         for (size_t i = 0; i < _OVIRT_REPORT_MAX; i++) {
                 Interval interval = types[i].interval;
 
-                if (types[i].watched && r->reports[i].fresh && !resend)
+                if (types[i].watched && r->reports[i].fresh && !r->reports[i].failed && !resend)
                         continue;
                 if (interval != INTERVAL_NONE && (resend || now_usec >= r->due_usec[interval]))
                         want(&r->reports[i], resend || interval == INTERVAL_CPUS);

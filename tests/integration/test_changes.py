@@ -80,6 +80,16 @@ def test_hosts_file(scene):
         scene.guest.etc / "hosts", "192.0.2.7 guest7.example.net guest7\n"))
 
 
+def test_name_servers(scene):
+    """Another network's name servers, as its DHCP client writes them down."""
+    scene.guest.resolve_by_dns(search="example.net")
+    scene.guest.add_name_server()
+    scene.host.collect(scaled(2))
+    assert scene.host.messages("fqdn")[-1]["fqdn"] == "guest7"
+    scene.see("fqdn", lambda m: m["fqdn"] == "guest7.example.org", lambda: replace(
+        scene.guest.etc / "resolv.conf", "nameserver 127.0.0.1\nsearch example.org\n"))
+
+
 @pytest.mark.parametrize("way", ["rename", "remove-and-link", "file"])
 def test_time_zone(scene, way):
     localtime = scene.guest.etc / "localtime"

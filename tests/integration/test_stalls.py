@@ -160,6 +160,17 @@ def test_dns_that_never_answers(party):
     assert len(agent.family()) <= 3
 
 
+def test_dns_that_answers_later(party):
+    """The name alone until then; nothing announces that a name server is there."""
+    guest = party.guest()
+    guest.resolve_by_dns()
+    host, _ = party.settled(guest=guest, config=party.configure(report_application_rate=1))
+    host.wait_until(lambda: host.messages("fqdn"), scaled(4), "a name")
+    assert host.messages("fqdn")[-1]["fqdn"] == "guest7"
+    guest.add_name_server()
+    host.wait_until(lambda: host.messages("fqdn")[-1]["fqdn"] == "guest7.example.org", scaled(4), "the full name")
+
+
 def test_the_bus_is_absent_and_comes(party):
     bus = party.bus(start=False)
     host, agent = party.settled(guest=party.guest(), bus=bus)

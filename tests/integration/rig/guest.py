@@ -92,6 +92,16 @@ class Guest:
         self.ip(f"link add {name} address {mac} type veth peer name far-{name}")
         self.ip(f"link set {name} up")
 
+    def resolve_by_dns(self, search="example.org"):
+        """Names are asked for at this machine; see add_name_server()."""
+        self.ip("link set lo up")
+        (self.etc / "hosts").write_text("127.0.0.1 localhost\n")
+        replace(self.etc / "resolv.conf", f"nameserver 127.0.0.1\nsearch {search}\n")
+
+    def add_name_server(self):
+        """It knows guest7.example.org."""
+        self.helper("/usr/bin/python3", str(Path(__file__).with_name("dns.py")))
+
     def add_black_hole(self):
         """Names are asked for at an address that never answers."""
         (self.etc / "hosts").write_text("127.0.0.1 localhost\n")
