@@ -39,7 +39,8 @@ typedef struct Device {
         bool failed;    /* refuses what is written */
         bool said_error;
         gint64 stale_until; /* monotonic usec: what the host said before we listened is read until then */
-        PortDeviceWatch *watch;
+        PortDeviceWatch
+                *watch; /* NULL if the kernel has none to give: then it is looked for again and again */
         sd_event_source *io_source, *again_source, *retry_source;
         uint32_t io_events;
         uint64_t retry_usec;
@@ -272,12 +273,20 @@ static int find(Device *d, char **ret) {
         return 0;
 }
 
+/* The watch will tell when it is there. */
+static void device_missing(Device *d) {
+        if (!d->watch)
+                device_retry(d);
+}
+
 static void device_open_failed(Device *d, const char *path, int error) {
         /* A socket without a listener is a host that is away. */
         bool expected = error == -ECONNREFUSED || error == -EAGAIN;
 
-        if (error == -ENOENT)
-                return; /* the watch will tell */
+        if (error == -ENOENT) {
+                device_missing(d);
+                return;
+        }
 
         if (expected || d->said_error)
                 log_debug("Cannot open port %s, will try again: %s", path, g_strerror(-error));
@@ -300,8 +309,10 @@ static void device_try_open(Device *d) {
         if (d->fd >= 0)
                 return;
         r = find(d, &path);
-        if (r < 0)
+        if (r < 0) {
+                device_missing(d);
                 return;
+        }
         r = port_device_open(path, &d->is_socket);
         if (r < 0) {
                 device_open_failed(d, path, r);
@@ -390,7 +401,7 @@ Port *port_free(Port *p) {
         return NULL;
 }
 
-int port_start(Port *p, void *protocol) {
+void port_start(Port *p, void *protocol) {
         p->protocol = protocol;
         for (size_t i = 0; i < p->n_devices; i++) {
                 Device *d = &p->devices[i];
@@ -399,13 +410,13 @@ int port_start(Port *p, void *protocol) {
                 int r = port_device_watch_new(&d->watch, p->event, path, on_appeared, d);
 
                 if (r < 0)
-                        return log_full(LOG_ERR, r, d->name, NULL, "Cannot watch for port %s: %m", path);
+                        log_full(LOG_WARNING, r, d->name, NULL,
+                                 "Cannot be notified when port %s appears, will look for it: %m", path);
         }
         for (size_t i = 0; i < p->n_devices; i++)
                 device_try_open(&p->devices[i]);
         if (!port_path(p))
                 log_info("No port for channel \"%s\" yet; waiting for one", p->ops->name);
-        return 0;
 }
 
 const char *port_name(const Port *p) {

@@ -25,7 +25,7 @@ Port *port_free(Port *p);
 DEFINE_CLEANUP(Port, port_free)
 
 /* Opens what there is, and begins to tell @protocol, the object that the ops belong to. */
-int port_start(Port *p, void *protocol);
+void port_start(Port *p, void *protocol);
 
 /* The name of the active device's port, or of the preferred one; for the journal. */
 const char *port_name(const Port *p);
