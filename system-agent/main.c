@@ -117,10 +117,8 @@ static int collect(const Config *config) {
                 int r = protocols[i]->collect(arg_collect, config, &line);
 
                 if (r >= 0) {
-                        if (fputs(line, stdout) >= 0 && fflush(stdout) >= 0)
-                                return EXIT_SUCCESS;
-                        log_error_errno(-errno, "Cannot write: %m");
-                        return EXIT_FAILURE;
+                        (void) fputs(line, stdout);
+                        return EXIT_SUCCESS;
                 }
                 if (r != -ENOENT) {
                         log_error_errno(r, "Cannot collect %s: %m", arg_collect);
@@ -164,5 +162,9 @@ int main(int argc, char **argv) {
         arg_ports = g_array_new(false, false, sizeof(PortOverride));
         status = run(argc, argv);
         g_array_unref(arg_ports);
+        if (fflush(stdout) < 0 || ferror(stdout)) {
+                log_error("Cannot write to standard output");
+                return EXIT_FAILURE;
+        }
         return status;
 }

@@ -2,6 +2,8 @@
 """Options and the configuration file: what is wrong is said in a sentence, what is old still means what it meant."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 from hostconsole import Host
@@ -162,6 +164,19 @@ def test_what_is_only_asked():
     for option in "--help", "-h":
         status, output, errors = run_once(option)
         assert (status, errors) == (0, []) and "--port" in output
+
+
+@pytest.mark.parametrize("option", [["--version"], ["--help"], ["--print-config"], ["--collect", "os-info"]],
+                         ids=lambda option: option[0])
+def test_nowhere_to_write(option):
+    status, _, errors = run_once(*option, prefix=["sh", "-c", 'exec "$@" >/dev/full', "sh"])
+    assert status == 1 and len(errors) == 1 and "write" in errors[0], errors
+
+
+def test_reports_named_in_the_manual():
+    manual = Path(__file__).parents[2] / "man/ovirt-system-agent.8.scd"
+    names = re.findall(r"ovirt-system-agent --collect (\S+)", manual.read_text())
+    assert names and all(run_once("--collect", name)[0] == 0 for name in names)
 
 
 def test_heart_beat_rate(party):
