@@ -330,7 +330,8 @@ static void watch_files(Logind *l) {
                                     sd_login_monitor_get_fd(l->files),
                                     (uint32_t) sd_login_monitor_get_events(l->files), on_files_changed, l);
         if (r < 0) {
-                log_debug_errno(r, "Cannot watch the login manager's files: %m");
+                if (r != -ENOENT)
+                        log_warning_errno(r, "Cannot watch the login manager's files: %m");
                 l->files = sd_login_monitor_unref(l->files);
         }
 }

@@ -7,7 +7,7 @@ import pytest
 from gi.repository import GLib
 
 from rig.desktop import Peer, SessionManager, wait, wait_while
-from rig.pace import scaled
+from rig.pace import INSTRUMENTED, scaled
 from rig.user_session import Guest, registered
 
 NOT_SUPPORTED = "org.freedesktop.DBus.Error.NotSupported"
@@ -27,16 +27,20 @@ def guest(directory, party):
     return Guest(directory, party)
 
 
+def locker_found(system, agent):
+    """What was there before is found before, unless everything takes its time."""
+    registered(agent)
+    assert INSTRUMENTED or len(system.of("Register")) == 1
+    wait(lambda: system.offer["lock"] and system.states, what="the state of the locker")
+
+
 # Lock
 
 @pytest.mark.parametrize("desktop", LOCKERS)
 def test_lock_of_each_desktop(guest, desktop):
     system = guest.system_agent()
     locker = guest.locker(**LOCKERS[desktop])
-    agent = guest.agent()
-    registered(agent)
-    assert len(system.of("Register")) == 1      # lockers that are there are found before
-    assert system.offer["lock"] is True
+    locker_found(system, guest.agent())
     assert system.states == [{"locked": False}]
     assert system.ask("Lock").wait() is None
     assert locker.locks == [("",) if "signature" in LOCKERS[desktop] else ()]
@@ -89,7 +93,7 @@ def test_any_of_two_lockers(guest):
     system = guest.system_agent()
     one, other = guest.locker(**LOCKERS["kde"]), guest.locker(**LOCKERS["mate"])
     agent = guest.agent()
-    registered(agent)
+    locker_found(system, agent)
     one.set_active(True)
     wait(lambda: system.states[-1] == {"locked": True})
     other.set_active(True)
@@ -122,7 +126,7 @@ def test_lock_that_never_answers(guest):
     locker = guest.locker(**LOCKERS["gnome"], how="never")
     manager = guest.keep(SessionManager(guest.session_bus, **MANAGERS["gnome"]))
     agent = guest.agent()
-    registered(agent)
+    locker_found(system, agent)
     lock = system.ask("Lock")
     wait(lambda: locker.locks)
     assert system.ask("Logout").wait(1) is None     # it listens all the while
@@ -136,7 +140,7 @@ def test_lock_without_a_word(guest):
     """MATE's and Xfce's."""
     system = guest.system_agent()
     locker = guest.locker(how="silent")
-    registered(guest.agent())
+    locker_found(system, guest.agent())
     assert system.ask("Lock").wait(2) is None
     assert system.ask("Lock").wait(2) is None   # it may only be dark
     wait(lambda: len(locker.locks) == 2)
@@ -145,14 +149,14 @@ def test_lock_without_a_word(guest):
 def test_lock_that_is_refused(guest):
     system = guest.system_agent()
     guest.locker(how="refuses")
-    registered(guest.agent())
+    locker_found(system, guest.agent())
     assert system.ask("Lock").wait() == FAILED
 
 
 def test_locker_that_dies_of_it(guest):
     system = guest.system_agent()
     locker = guest.locker(how="never")
-    registered(guest.agent())
+    locker_found(system, guest.agent())
     lock = system.ask("Lock")
     wait(lambda: locker.locks)
     locker.close()
@@ -163,7 +167,7 @@ def test_burst_becomes_a_few_reports(guest):
     system = guest.system_agent()
     locker = guest.locker()
     agent = guest.agent()
-    registered(agent)
+    locker_found(system, agent)
     before = len(system.calls)
     for i in range(1, 102):
         locker.set_active(i % 2 == 1)
@@ -184,7 +188,7 @@ def test_nonsense_of_a_locker(guest):
     system = guest.system_agent()
     locker = guest.locker()
     agent = guest.agent()
-    registered(agent)
+    locker_found(system, agent)
     for value in (GLib.Variant("(s)", ("locked",)), GLib.Variant("(bb)", (True, True)), None):
         locker.emit(locker.path, locker.interface, "ActiveChanged", value)
     # Somebody else on the bus says so, to everybody and to us alone.

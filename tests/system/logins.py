@@ -134,7 +134,7 @@ def tells(host, *wanted, within=AT_ONCE, quiet=0.4):
         host.wait_until(lambda: len(heard(host, begin)) >= len(wanted), within)
     late = host.now - done
     host.collect(quiet)
-    assert heard(host, begin) == list(wanted), f"{late:.2f} s after it"
+    assert heard(host, begin) == list(wanted), f"{heard(host, begin)} {late:.2f} s after it"
 
 
 def silent(host, seconds=1):

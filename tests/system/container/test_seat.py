@@ -194,6 +194,7 @@ def test_login_manager_that_starts_behind_the_agent(guest, host):
     guest.run("rm", "-r", "/run/systemd/sessions", "/run/systemd/seats", "/run/systemd/users")
     guest.run("systemctl", "start", helpers.UNIT)
     guest.run("systemctl", "start", "systemd-logind")
+    host.expect("refresh-set", version=3, within=20)
     host.collect(1)
     with Login(guest, "alice", "sh", "-c", "setsid sleep infinity & sleep infinity & wait") as login:
         host.expect("session-logon", within=AT_ONCE)
