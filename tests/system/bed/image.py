@@ -20,6 +20,13 @@ MODULES = """
     autofs4 configfs loop dummy button qemu_fw_cfg
 """.split()
 
+# The kernel for clouds is small and has no graphics. What the disk has to hold, room for what tests write included; the
+# file is sparse.
+FLAVOURS = {
+    "base": ("linux-image-cloud-amd64", "", "1G"),
+    "desktop": ("linux-image-amd64", "virtio_gpu evdev", "3G"),
+}
+
 INIT = """#!/bin/sh
 b=/bin/busybox
 $b mount -t proc proc /proc
@@ -54,14 +61,15 @@ class Image:
         return self.directory / "initrd.img"
 
 
-def build():
+def build(flavour="base"):
     """The image of the present recipe, made now if the cache has none (about 25 s)."""
+    kernel, modules, size = FLAVOURS[flavour]
     for tool, package in (("mke2fs", "e2fsprogs"), ("modprobe", "kmod"), ("cpio", "cpio"),
                           ("apt-get", "apt"), ("dpkg-deb", "dpkg")):
         need(tool, package)
-    root = rootfs.build()
+    root = rootfs.build(flavour)
     own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
-    directory = CACHE / f"image-{rootfs.recipe_hash()}-{own}"
+    directory = CACHE / f"image-{flavour}-{rootfs.recipe_hash(flavour)}-{own}"
     if directory.exists():
         return Image(directory)
     need_root()
@@ -72,12 +80,11 @@ def build():
         try:
             image = Image(tmp / "image")
             image.directory.mkdir()
-            version = _fetch_kernel(tmp / "kernel")
+            version = _fetch_kernel(tmp / "kernel", kernel)
             shutil.copyfile(tmp / f"kernel/boot/vmlinuz-{version}", image.kernel)
-            _make_initrd(tmp, version, image.initrd)
-            # Room for what tests write; the file is sparse.
-            host_run("mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", root, image.disk, "1G")
-            for old in CACHE.glob("image-*"):
+            _make_initrd(tmp, version, MODULES + modules.split(), image.initrd)
+            host_run("mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", root, image.disk, size)
+            for old in CACHE.glob(f"image-{flavour}-*"):
                 shutil.rmtree(old, ignore_errors=True)
             os.rename(image.directory, directory)
         finally:
@@ -85,13 +92,13 @@ def build():
     return Image(directory)
 
 
-def _fetch_kernel(directory):
-    """Unpacks the release's kernel for clouds, and busybox; the kernel's version."""
+def _fetch_kernel(directory, package):
+    """Unpacks the release's kernel that @package stands for, and busybox; the kernel's version."""
     directory.mkdir()
-    depends = host_run("apt-cache", "depends", "linux-image-cloud-amd64")
+    depends = host_run("apt-cache", "depends", package)
     found = re.search(r"Depends: linux-image-(\d\S+)", depends)
     if not found:
-        raise BedError("apt knows no linux-image-cloud-amd64 (apt-get update?)")
+        raise BedError(f"apt knows no {package} (apt-get update?)")
     version = found[1]
     try:
         host_run("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", f"linux-image-{version}",
@@ -104,23 +111,23 @@ def _fetch_kernel(directory):
     return version
 
 
-def _make_initrd(tmp, version, target):
+def _make_initrd(tmp, version, modules, target):
     kernel, tree = tmp / "kernel", tmp / "initrd"
     for d in ("bin", "dev", "proc", "sys", "newroot"):
         (tree / d).mkdir(parents=True)
     shutil.copy(kernel / "bin/busybox", tree / "bin")
     os.symlink("busybox", tree / "bin/sh")
-    modules = {}                        # file -> its parameters, in the order of loading
-    for module in MODULES:
+    found = {}                          # file -> its parameters, in the order of loading
+    for module in modules:
         listing = host_run("modprobe", "-d", kernel, "-S", version, "--show-depends", module)
         for line in listing.splitlines():
             word, *rest = line.split()
             if word == "insmod":
-                modules.setdefault(rest[0], rest[1:])
-    for path in modules:
+                found.setdefault(rest[0], rest[1:])
+    for path in found:
         shutil.copy(path, tree)
     (tree / "modules").write_text("".join(" ".join([os.path.basename(path), *parameters]) + "\n"
-                                          for path, parameters in modules.items()))
+                                          for path, parameters in found.items()))
     (tree / "init").write_text(INIT)
     (tree / "init").chmod(0o755)
     host_run("sh", "-c", 'find . | cpio --quiet -o -H newc | gzip -1 >"$0"', target, cwd=tree)

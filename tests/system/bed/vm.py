@@ -79,9 +79,9 @@ class Qmp:
 
 
 class VM:
-    def __init__(self, name="v", product=None, memory=512, extra=()):
-        """@product: archive that the initrd unpacks; @extra: more arguments for QEMU."""
-        self.name, self.product, self.memory, self.extra = name, product, memory, list(extra)
+    def __init__(self, name="v", product=None, memory=512, extra=(), flavour="base"):
+        """@product: archive that the initrd unpacks; @extra: more arguments for QEMU; @flavour: of the image."""
+        self.name, self.product, self.memory, self.extra, self.flavour = name, product, memory, list(extra), flavour
         self.run_dir = RUN / name
         self.port = str(self.run_dir / "port")
         self.qemu = self._qmp = self._channel = None
@@ -93,7 +93,7 @@ class VM:
         self.stop()
 
     def start(self, timeout=240):
-        base = image.build()
+        base = image.build(self.flavour)
         self._prepare(base.disk, "raw")
         self._launch([])
         try:
@@ -110,7 +110,7 @@ class VM:
         host_run("qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", form, self.run_dir / "disk")
 
     def _launch(self, more):
-        base, d = image.build(), self.run_dir
+        base, d = image.build(self.flavour), self.run_dir
         arguments = [
             "-name", self.name, "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(self.memory),
             "-machine", "pc", "-nodefaults", "-no-user-config", "-no-reboot",
@@ -225,7 +225,7 @@ class VM:
         self._close_channel()
         self.migrate_to_file(directory / "state")
         shutil.copyfile(self.run_dir / "disk", directory / "disk")
-        saved = Saved(directory, self.product, self.memory, self.extra)
+        saved = Saved(directory, self.product, self.memory, self.extra, self.flavour)
         self.stop()
         return saved
 
@@ -264,12 +264,12 @@ class VM:
 
 
 class Saved:
-    def __init__(self, directory, product, memory, extra):
-        self.directory, self.product, self.memory, self.extra = directory, product, memory, extra
+    def __init__(self, directory, product, memory, extra, flavour):
+        self.directory, self.product, self.memory, self.extra, self.flavour = directory, product, memory, extra, flavour
 
     def resume(self, name="v"):
         """A machine that goes on from the saved state."""
-        vm = VM(name, self.product, self.memory, self.extra)
+        vm = VM(name, self.product, self.memory, self.extra, self.flavour)
         vm._prepare(self.directory / "disk", "qcow2")
         vm._launch(["-incoming", f"exec:cat '{self.directory}/state'"])
         try:

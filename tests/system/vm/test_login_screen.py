@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single sign-on where people have it: GDM and gnome-shell on the screen of a machine, at seat0. Everything is as it is
+installed. Without KVM this takes its time: gnome-shell draws, and the processor is emulated."""
+import pytest
+from bed.vm import VM
+from helpers import UNIT, unit, until
+from hostconsole import Host
+
+PASSWORD = "Kj7 žluť-sso"
+VIDEO = ["-device", "virtio-vga"]
+
+
+@pytest.fixture(scope="module")
+def guest(product):
+    with VM("system-l", product, memory=2048, extra=VIDEO, flavour="desktop") as vm:
+        until(lambda: unit(vm, "ActiveState") == "active", 60, f"udev starts {UNIT} at boot")
+        vm.run("chpasswd", stdin=f"alice:{PASSWORD}\n")
+        vm.run("systemctl", "start", "gdm", timeout=120)
+        until(lambda: "Registering session with GDM" in vm.run("journalctl", "-q", "-o", "cat", "_COMM=gnome-shell"),
+              300, "a login screen")
+        yield vm
+
+
+@pytest.fixture
+def host(guest):
+    with Host.connect_to(guest.port) as host:
+        host.expect("heartbeat", apiVersion=3, within=20)
+        host.expect("refresh-set", version=3, within=20)
+        yield host
+
+
+def session_of(guest, user):
+    for line in guest.run("loginctl", "list-sessions", "--no-legend").splitlines():
+        if line.split()[2] == user:
+            return line.split()[0]
+    return None
+
+
+def test_login_at_seat0(guest, host):
+    host.send({"__name__": "login", "username": "alice", "password": PASSWORD})
+    host.expect("active-user", name="alice", within=90)
+    host.expect("session-logon", within=5)
+    session = session_of(guest, "alice")
+    properties = guest.run("loginctl", "show-session", session)
+    for line in "Seat=seat0", "Remote=no", "Service=gdm-ovirtcred", "Class=user":
+        assert line in properties.splitlines()
+    text = guest.run("journalctl", "-q", "-b", "-o", "cat")
+    assert "has fetched the credentials" in text and PASSWORD not in text
