@@ -9,6 +9,7 @@ from rig.agent import run_once
 from rig.engine import Engine
 from rig.guest import MAC, dpkg_status, replace
 from rig.pace import complaints, scaled
+from rig.wire import SocketWire
 
 REPORTS = ["applications", "containers", "disks-usage", "fqdn", "host-name", "network-interfaces", "number-of-cpus",
            "os-info", "os-version", "session-startup", "timezone"]
@@ -53,6 +54,22 @@ def test_memory_stat_only_when_it_matters(party, guest):
     host.expect("heartbeat", within=scaled(5), **{"memory-stat": None})
     host.send("refresh")
     host.expect("heartbeat", within=scaled(3), **{"memory-stat": lambda m: bool(m)})
+
+
+def test_memory_stat_for_the_next_host(party, guest):
+    """Also if it does not ask."""
+    wire = party.keep(SocketWire(party.socket))
+    party.agent(guest=guest)
+
+    def beats(messages):
+        return ["memory-stat" in m for m in messages if m["__name__"] == "heartbeat"]
+
+    wire.open()
+    wire.send(b'{"apiVersion": 3, "__name__": "api-version"}\n')
+    wire.read_until(lambda m: False in beats(m))
+    wire.hang_up()
+    wire.open()
+    assert beats(wire.read_until(beats))[0]
 
 
 MOUNTPOINTS = [

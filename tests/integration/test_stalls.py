@@ -183,6 +183,17 @@ def test_the_bus_is_absent_and_comes(party):
     host.wait_until(lambda: host.messages("active-user")[-1]["name"] == "alice", scaled(8), "the user")
 
 
+def test_the_bus_is_kept(party):
+    """Beyond the time that it has to answer in."""
+    bus = party.bus()
+    logins = LoginManager(bus)
+    host, agent = party.settled(guest=party.guest(), bus=bus)
+    host.collect(scaled(6.5))
+    assert not agent.log("system bus")
+    logins.add("1", "alice")
+    host.wait_until(lambda: host.messages("active-user")[-1]["name"] == "alice", scaled(3), "the user")
+
+
 def test_the_bus_is_restarted(party):
     bus = party.bus()
     LoginManager(bus).add("1", "alice")

@@ -18,6 +18,8 @@ static void test_lines(void) {
                 {TEXT("{\"__name__\":1,\"__name__\":\"b\"}"), 0, "b"},
                 {TEXT("{\"__name__\":\"\\u010d\"}"), 0, "\u010d"},
                 {TEXT("{\"__name__\":\"a\\u0000b\"}"), 0, "a\ufffdb"},
+                {TEXT("{\"__name__\":\"a\",\"b\":{\"__name__\":\"c\",\"d\":[{\"__name__\":1}]}}"), 0, "a"},
+                {TEXT("{\"a\":{\"__name__\":\"b\"}}"), -EPROTO, NULL},
                 {TEXT(""), -EBADMSG, NULL},
                 {TEXT("\r"), -EBADMSG, NULL},
                 {TEXT("not json"), -EBADMSG, NULL},

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "logind.h"
 #include "ovirt/ovirt-collect.h"
+#include "ovirt/ovirt-reports.h"
 #include "port.h"
 #include "services.h"
 #include "test-tree.h"
@@ -385,6 +386,34 @@ static void test_abuse(void) {
         bed_free(b);
 }
 
+/* What has not changed is told every hour all the same, and not in between. */
+static void test_hourly(void) {
+        static const char all[] =
+                "active-user applications host-name os-version network-interfaces disks-usage fqdn ";
+        _cleanup_(ovirt_reports_freep) OvirtReports *reports = NULL;
+        Bed *b = bed_new();
+        ProtocolContext context = {b->port, b->channel, &b->services, b->config};
+        uint64_t now;
+
+        expect_names(b, STARTUP);
+        g_assert_cmpint(ovirt_reports_new(&reports, &context, on_changed, NULL), ==, 0);
+        g_assert_cmpint(sd_event_now(b->event, CLOCK_MONOTONIC, &now), >=, 0);
+        ovirt_reports_link_changed(reports, true);
+        expect_names(b, "session-startup host-name os-version network-interfaces active-user applications "
+                        "fqdn ");
+        /* Not part of the set, so this is the first. */
+        ovirt_reports_tick(reports, now + 3000 * SECOND);
+        expect_names(b, "disks-usage ");
+        for (unsigned hour = 1; hour <= 2; hour++) {
+                ovirt_reports_tick(reports, now + (hour * 3600 - 60) * SECOND);
+                expect_nothing(b);
+                ovirt_reports_tick(reports, now + (hour * 3600 + 60) * SECOND);
+                expect_names(b, all);
+        }
+        reports = ovirt_reports_free(reports);
+        bed_free(b);
+}
+
 static void test_stop(void) {
         Bed *b = bed_new();
         const char *name;
@@ -443,6 +472,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/ovirt-protocol/negotiation", test_negotiation);
         g_test_add_func("/ovirt-protocol/commands", test_commands);
         g_test_add_func("/ovirt-protocol/abuse", test_abuse);
+        g_test_add_func("/ovirt-protocol/hourly", test_hourly);
         g_test_add_func("/ovirt-protocol/stop", test_stop);
         g_test_add_func("/ovirt-protocol/collect", test_collect);
         return g_test_run();

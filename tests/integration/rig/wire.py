@@ -68,6 +68,10 @@ class SocketWire(Wire):
         self.data = b""
         return self
 
+    def hang_up(self):
+        """Closes this connection; open() waits for the next."""
+        super().close()
+
     def close(self):
         super().close()
         self._listener.close()
