@@ -217,6 +217,8 @@ def test_leaves_with_its_session_only(guest):
 
 def test_leaves_with_the_leader_of_its_session(guest):
     """A session stays while a process is left in it, so its agent must not wait for its end."""
+    if WRAPPER:
+        pytest.skip("no process descriptors under valgrind")
     guest.system_agent()
     agent = guest.agent()
     registered(agent)
