@@ -130,20 +130,22 @@ static void client_free(Client *c) {
 }
 
 /* An empty socket takes the longest reply at once; who reads nothing keeps nobody waiting. */
-static void reply(const Client *c, const uint8_t *data, int n) {
-        if (send(c->fd, data, (size_t) n, MSG_DONTWAIT | MSG_NOSIGNAL) != n)
-                log_debug("Process %d does not take its reply", (int) c->pid);
+static bool reply(const Client *c, const uint8_t *data, int n) {
+        return send(c->fd, data, (size_t) n, MSG_DONTWAIT | MSG_NOSIGNAL) == n;
 }
 
 static void reply_status(const Client *c, CredStatus status) {
         uint8_t buffer[CRED_REPLY_MAX] = {};
 
-        reply(c, buffer, cred_reply_encode(&(CredReply){.status = status}, buffer));
+        if (!reply(c, buffer, cred_reply_encode(&(CredReply){.status = status}, buffer)))
+                log_debug("Process %d does not take its reply", (int) c->pid);
 }
 
 static void reply_credentials(const Client *c) {
-        log_info("Process %d has fetched the credentials", (int) c->pid);
-        reply(c, c->server->offer->reply, c->server->offer->n);
+        if (reply(c, c->server->offer->reply, c->server->offer->n))
+                log_info("Process %d has fetched the credentials", (int) c->pid);
+        else
+                log_warning("Process %d has left without the credentials: they are dropped", (int) c->pid);
         end(c->server);
 }
 

@@ -368,6 +368,25 @@ def test_floods(party, bus):
         s.close()
 
 
+@pytest.mark.parametrize("config", ["", "[credentials]\nunlock = true\n"], ids=["offered", "verified"])
+def test_flood_of_logins(party, bus, config):
+    """By the host: its own agent goes on, tells nobody else, and the last one counts."""
+    seat = locked_session(party, bus, config=config)
+    shell, stranger = seat.screen(ALICE_UID), seat.screen(65534)
+    for n in range(20):
+        seat.host.send_bytes(login_line(f"{n}{SECRET}").replace(b"bob", b"alice") * 100)
+    seat.fence()
+    beats = len(seat.host.messages("heartbeat"))
+    seat.waits(lambda: len(seat.host.messages("heartbeat")) >= beats + 2, 4, "heartbeats")
+    if config:
+        until(lambda: len(seat.agent.family()) == 1, 25, "the end of the verifications")
+        assert shell.tokens == []
+    else:
+        until(lambda: shell.tokens and seat.fetch(shell.tokens[-1]) == (OK, "alice", "19" + SECRET), what="the last one")
+    assert stranger.tokens == []
+    assert_forgotten(seat.agent)
+
+
 def test_who_does_not_read(greeter):
     """The credentials are gone, once; nobody waits."""
     screen = greeter.screen(GREETER_UID)

@@ -6,28 +6,21 @@ from pathlib import Path
 
 import pytest
 from rig.pace import scaled, until
-from rig.sign_on import ALICE, ALICE_UID, BOB, BOB_UID, GREETER, GREETER_UID, OK, SignOn, memory_holds
+from rig.sign_on import PASSWORD as SECRET
+from rig.sign_on import ALICE, ALICE_UID, BOB, GREETER, GREETER_UID, OK, SignOn, memory_holds, write_accounts
 
 LOCKED = {**ALICE, "locked": True}
-SECRET = "corr3ct"
-HASH = "$6$ovirt$MkpklQpPoZvhqH2Ll9R1K1z.rFjhO25v/Q8RLnlhEdq2Ra9USMJGCAZoxBep5QLH/lxcXDiG9sDz2FSEnyWO90"
 SERVICE = "auth required pam_unix.so\naccount required pam_unix.so\n"
 UNLOCK = "[credentials]\nunlock = true\n"
 
 
 class Unlock(SignOn):
-    """A seat whose accounts all have the same password. alice@d is another name of alice's; there is no alice@e, who is
-    alice for that."""
+    """A seat whose accounts all have the same password."""
 
     def __init__(self, party, bus, *sessions, service=SERVICE, config=UNLOCK, **options):
         super().__init__(party, bus, *sessions, config=config, **options)
         self.etc = Path(party.directory) / "etc"
-        users = {"root": 0, "alice": ALICE_UID, "alice@d": ALICE_UID, "bob@d": BOB_UID, "expired@d": ALICE_UID}
-        (self.etc / "passwd").write_text("".join(f"{u}:x:{n}:{n}::/:/bin/sh\n" for u, n in users.items()))
-        (self.etc / "shadow").write_text("".join(
-            f"{u}:{HASH}:19000:0:99999:7::{19001 if u == 'expired@d' else ''}:\n" for u in users))
-        (self.etc / "pam.d").mkdir()
-        (self.etc / "pam.d/ovirt-guest-agent").write_text(service)
+        write_accounts(self.etc, ovirt_guest_agent=service)
         self.begin()
 
     @property

@@ -21,6 +21,21 @@ GREETER = {"session": "c1", "user": "gdm", "kind": "greeter", "uid": GREETER_UID
 ALICE = {"session": "1", "user": "alice", "uid": ALICE_UID}
 BOB = {"session": "2", "user": "bob", "uid": BOB_UID}
 OK, NOTHING, WRONG = 1, 2, 3
+# The password of every account of write_accounts().
+PASSWORD = "corr3ct"
+_HASH = "$6$ovirt$MkpklQpPoZvhqH2Ll9R1K1z.rFjhO25v/Q8RLnlhEdq2Ra9USMJGCAZoxBep5QLH/lxcXDiG9sDz2FSEnyWO90"
+
+
+def write_accounts(etc, **services):
+    """The guest's accounts, and what PAM has in its files. alice@d is another name of alice's; there is no alice@e, who
+    is alice for that."""
+    users = {"root": 0, "alice": ALICE_UID, "alice@d": ALICE_UID, "bob@d": BOB_UID, "expired@d": ALICE_UID}
+    (etc / "passwd").write_text("".join(f"{u}:x:{n}:{n}::/:/bin/sh\n" for u, n in users.items()))
+    (etc / "shadow").write_text("".join(
+        f"{u}:{_HASH}:19000:0:99999:7::{19001 if u == 'expired@d' else ''}:\n" for u in users))
+    (etc / "pam.d").mkdir()
+    for name, text in services.items():
+        (etc / "pam.d" / name.replace("_", "-")).write_text(text)
 
 
 def request(token):
