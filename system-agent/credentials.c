@@ -40,5 +40,7 @@ static bool is_plain(const char *name) {
 }
 
 bool credentials_are_for_other(const Credentials *c, const char *user) {
-        return is_plain(c->user) && is_plain(user) && !g_str_equal(c->user, user);
+        _cleanup_free_ char *ours = g_utf8_casefold(c->user, -1), *theirs = g_utf8_casefold(user, -1);
+
+        return is_plain(c->user) && is_plain(user) && !g_str_equal(ours, theirs);
 }

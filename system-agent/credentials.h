@@ -24,6 +24,7 @@ DEFINE_CLEANUP(Credentials, credentials_free)
  * is taken off. A name without a domain stays. -ENAMETOOLONG if there is no room for the guest's domain. */
 int credentials_map_domain(Credentials *c, const char *const *map);
 
-/* Whether they are certainly not for the local account @user: that both names are plain and differ. What a
- * name with a domain stands for only the name service knows. */
+/* Whether they are certainly not for the local account @user (UTF-8): that both names are plain and differ
+ * in more than the case, which directories do not look at. Whom a name with a domain stands for only the
+ * name service knows. */
 bool credentials_are_for_other(const Credentials *c, const char *user);

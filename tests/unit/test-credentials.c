@@ -62,7 +62,8 @@ static void test_for_other(void) {
                 bool other;
         } cases[] = {
                 {"alice", "alice", false},    {"bob", "alice", true},
-                {"Alice", "alice", true},     {"alice@d", "alice", false},
+                {"Alice", "alice", false},    {"ŽLUŤ", "žluť", false},
+                {"Alic", "alice", true},      {"alice@d", "alice", false},
                 {"bob@d", "alice", false},    {"alice", "alice@d.example", false},
                 {"alice", "D\\alice", false}, {"D\\bob", "alice", false},
         };
