@@ -18,7 +18,7 @@ from rig.agent import PORT, Agent, configuration  # noqa: E402
 from rig.bus import Bus                     # noqa: E402
 from rig.guest import Guest                 # noqa: E402
 from rig.guest import available as guest_available  # noqa: E402
-from rig.pace import INSTRUMENTED, scaled   # noqa: E402
+from rig.pace import INSTRUMENTED, scaled, until  # noqa: E402
 
 
 def new_directory():
@@ -28,11 +28,17 @@ def new_directory():
     return directory
 
 
+def remove(directory):
+    """Whether it is gone: what a bus has started ends after the bus, and may write as its last deed."""
+    shutil.rmtree(directory, ignore_errors=True)
+    return not directory.exists()
+
+
 @pytest.fixture
 def directory():
     path = new_directory()
     yield path
-    shutil.rmtree(path)
+    until(lambda: remove(path), what="an empty directory")
 
 
 class Party:

@@ -31,7 +31,7 @@ def test_end_of_the_session(guest):
     agent = guest.agent()
     system.set_effects(*ALL)
     guest.login1.end_leader()
-    assert agent.wait_exit() == 0
+    assert agent.wait_exit() == 3
     assert guest.home.dconf() == {}
 
 
