@@ -137,11 +137,13 @@ static EffectsChange *parse_line(const char *line) {
 
 GPtrArray *effects_changes_parse(const char *text, size_t n, unsigned *bad) {
         g_autoptr(GPtrArray) changes = effects_changes_new();
-        const char *line = text + strlen(HEADING), *end = text + n;
+        const char *line, *end;
 
         if (n < strlen(HEADING) || n > EFFECTS_TEXT_MAX || memcmp(text, HEADING, strlen(HEADING)) != 0)
                 return NULL;
         *bad = 0;
+        line = text + strlen(HEADING);
+        end = text + n;
         while (line < end) {
                 const char *newline = memchr(line, '\n', end - line);
                 size_t length = (newline ?: end) - line;

@@ -21,7 +21,7 @@ static bool are_marks(const char *marks, size_t n, bool *deleted) {
 
 char *kde_file_lookup(const char *text, size_t n, const char *group, const char *key) {
         g_autofree char *heading = g_strdup_printf("[%s]", group);
-        const char *end = text + n;
+        const char *end = n > 0 ? text + n : text; /* NULL, if there is nothing */
         bool inside = false;
 
         while (text < end) {

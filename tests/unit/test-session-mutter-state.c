@@ -24,8 +24,7 @@ static MutterState *parse(const char *text) {
 }
 
 static char *plan(const MutterState *s, const char *wanted_text, GVariant **ret, Layout *result) {
-        g_autoptr(GVariant) value =
-                g_variant_ref_sink(g_variant_parse(G_VARIANT_TYPE("aa{sv}"), wanted_text, NULL, NULL, NULL));
+        g_autoptr(GVariant) value = g_variant_parse(G_VARIANT_TYPE("aa{sv}"), wanted_text, NULL, NULL, NULL);
         Layout wanted;
 
         g_assert_null(layout_from_variant(&wanted, value));

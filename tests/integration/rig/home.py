@@ -131,7 +131,7 @@ class System(SystemAgent):
     """A system agent that speaks of effects to the last agent that registered, or to that of a session."""
 
     def of_session(self, session):
-        return [c[1] for c in self.of("Register") if c[2] == session][-1]
+        return next((c[1] for c in reversed(self.of("Register")) if c[2] == session), None)
 
     def last(self, session=None):
         """What was last reported to be off; None if nothing was."""
@@ -140,8 +140,7 @@ class System(SystemAgent):
         return set(states[-1]) if states else None
 
     def tell(self, method, signature, value, session=None):
-        wait(lambda: self.of("Register"))
-        name = self.of_session(session) if session else self.agent()
+        name = wait(lambda: self.of_session(session)) if session else self.agent()
         return self.call(name, "/org/ovirt/GuestAgent1/SessionAgent", "org.ovirt.GuestAgent1.SessionAgent", method,
                          GLib.Variant(f"({signature})", (value,)))
 
