@@ -21,6 +21,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "allow_errors: the agent has reason to log errors in this test")
+    config.addinivalue_line("markers", "desktop: needs the root directory with desktops, which takes long to make")
 
 
 def pytest_sessionfinish(session):

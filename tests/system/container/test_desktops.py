@@ -11,7 +11,7 @@ import pytest
 from helpers import AT_ONCE, journal, until, write_file
 from logins import Login, as_user, expected_errors, session_ids, silent, tells
 
-pytestmark = pytest.mark.usefixtures("clean_journal", "clean_seat")
+pytestmark = [pytest.mark.usefixtures("clean_journal", "clean_seat"), pytest.mark.desktop]
 
 AGENT = "/usr/libexec/ovirt-session-agent"
 PASSWORD = "secret"

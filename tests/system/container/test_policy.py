@@ -12,7 +12,8 @@ REFUSALS = {"dbus-daemon": "Rejected send message", "dbus-broker": "Sender is no
 NO_NAME = {"dbus-daemon": "is not allowed to own the service", "dbus-broker": "Request to own name refused by policy"}
 
 
-@pytest.fixture(scope="module", params=["base", "desktop"], ids=["dbus-daemon", "dbus-broker"])
+@pytest.fixture(scope="module", params=[
+    pytest.param("base", id="dbus-daemon"), pytest.param("desktop", id="dbus-broker", marks=pytest.mark.desktop)])
 def flavour(request):
     return request.param
 

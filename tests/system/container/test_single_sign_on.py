@@ -15,6 +15,8 @@ ELSEWHERE = "allow_remote any_seat debug"
 PASSWORD = "Kj7 žluť-sso"
 DISPLAY = "bed-display"
 
+pytestmark = pytest.mark.desktop
+
 
 @pytest.fixture(scope="module")
 def flavour():
