@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from helpers import AT_ONCE, UNIT, configure, journal, pid_of_agent, until
+from helpers import AT_ONCE, UNIT, configure, journal, pid_of_agent, until, write_file
 from logins import Login
 
 pytestmark = pytest.mark.usefixtures("clean_journal", "locked_session_of_alice")
@@ -70,6 +70,37 @@ def test_token_and_credentials(guest, host):
         guest.run("systemctl", "stop", "screen-alice", "screen-bob")
 
 
+def pamtester(guest, token, *words):
+    """The application of the manual page: the login screen's conversation at seat0, in the service as it is installed."""
+    write_file(guest, "/run/answer", token + "\n")
+    return guest.run("sh", "-c", 'pamtester -E XDG_SEAT=seat0 gdm-ovirtcred "$@" </run/answer', "sh", *words, check=False)
+
+
+def test_pam(guest, host):
+    """The distribution's own modules have the last word, also of an account."""
+    path = "/run/heard-alice"
+    listen(guest, "alice", path)
+    try:
+        login(host, "alice@example", "not it")
+        token = until(lambda: heard(guest, path), 5, "the token")[-1]
+        assert pamtester(guest, token, "alice", "authenticate").rc != 0
+        assert "pam_unix(gdm-ovirtcred:auth): authentication failure" in guest.run("journalctl", "-q", "-o", "cat")
+        login(host, "alice@example", "secret")
+        token = until(lambda: heard(guest, path)[1:], 5, "the next token")[-1]
+        # Who is to be logged in, the module says.
+        seen = pamtester(guest, token, "", "authenticate", "acct_mgmt")
+        assert seen.rc == 0 and "successfully authenticated" in seen, seen
+        assert "cannot retrieve authentication info" in pamtester(guest, token, "", "authenticate")
+        login(host, "bob@example", "secret")
+        token = until(lambda: heard(guest, path)[2:], 5, "the token of another user's")[-1]
+        assert pamtester(guest, token, "alice", "authenticate").rc != 0
+        text = guest.run("journalctl", "-q", "-o", "cat")
+        assert "refused: these are another user's credentials" in text
+        assert "secret" not in text and token not in text
+    finally:
+        guest.run("systemctl", "stop", "screen-alice")
+
+
 def test_the_door_is_closed_to_users(guest):
     found = guest.run("stat", "-c", "%a %U", DIRECTORY, f"{DIRECTORY}/credentials")
     assert found.splitlines() == ["700 root", "600 root"]
@@ -78,7 +109,7 @@ def test_the_door_is_closed_to_users(guest):
 
 
 def test_memory_may_be_locked(guest):
-    """The container itself lets nobody do it, so this is about the limit."""
+    """The container itself lets nobody do it, so this is about the limit: the machine has the rest."""
     limits = guest.run("cat", f"/proc/{pid_of_agent(guest)}/limits")
     assert re.search(r"Max locked memory\s+1048576\s+1048576\s+bytes", limits)
 
