@@ -116,6 +116,14 @@ def lock(guest, session):
         check=False).strip() == "b true", 5, "the agent knows")
 
 
+def unlock(guest, session):
+    def unlocked():
+        # A screen that is still being locked does not hear it.
+        guest.run("loginctl", "unlock-session", session)
+        return hint(guest, session) == "no"
+    until(unlocked, 20, "the screen is unlocked")
+
+
 def rules(text):
     """What a file of PAM's says, whatever it looks like."""
     return [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
@@ -160,8 +168,7 @@ def test_nothing_is_sent_into_an_unlocked_session(guest, host, screen):
     until(lambda: "The host's login is dropped: the session at the seat is not locked" in journal(guest), 5, "the log")
     lock(guest, session)
     # The next lock is not tried with what was meant for another time.
-    guest.run("loginctl", "unlock-session", session)
-    until(lambda: hint(guest, session) == "no", 20, "the screen is unlocked")
+    unlock(guest, session)
     assert len(log_of(guest, "has fetched the credentials")) == fetched
 
 
