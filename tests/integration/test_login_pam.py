@@ -13,6 +13,8 @@ from rig.agent import WRAPPER
 from rig.pace import scaled
 from rig.sign_on import ALICE, ALICE_UID, GREETER, GREETER_UID, NOTHING, PASSWORD, SignOn, write_accounts
 
+pytestmark = pytest.mark.usefixtures("pam_unix_under_sanitizers")
+
 MODULE, DRIVER = os.environ["PAM_OVIRT_CRED"], os.environ["PAM_DRIVER"]
 # Of Linux-PAM's <security/_pam_types.h>.
 SUCCESS, AUTH_ERR, AUTHINFO_UNAVAIL, USER_UNKNOWN = 0, 7, 9, 10

@@ -2,13 +2,14 @@
 """Unlocking a session whose desktop does not know of single sign-on: the agent verifies the password by PAM, with the
 real modules and accounts of the case's own, and asks the login manager."""
 
-import os
 from pathlib import Path
 
 import pytest
 from rig.pace import scaled, until
 from rig.sign_on import PASSWORD as SECRET
 from rig.sign_on import ALICE, ALICE_UID, BOB, GREETER, GREETER_UID, OK, SignOn, memory_holds, write_accounts
+
+pytestmark = pytest.mark.usefixtures("pam_unix_under_sanitizers")
 
 LOCKED = {**ALICE, "locked": True}
 SERVICE = "auth required pam_unix.so\naccount required pam_unix.so\n"
@@ -27,15 +28,6 @@ class Unlock(SignOn):
     @property
     def unlocked(self):
         return [arguments[0] for _, *arguments in self.logins.calls("UnlockSession")]
-
-
-@pytest.fixture(autouse=True)
-def room_for_the_sanitizer(monkeypatch):
-    """It would trace the program to look for leaks, which that does not allow, and wraps a crypt_r() that has to be there
-    from the start."""
-    if "ASAN_OPTIONS" in os.environ:
-        monkeypatch.setenv("ASAN_OPTIONS", os.environ["ASAN_OPTIONS"] + ":detect_leaks=0")
-        monkeypatch.setenv("LD_PRELOAD", "libcrypt.so.1")
 
 
 @pytest.fixture
