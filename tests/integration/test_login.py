@@ -71,23 +71,6 @@ def test_tokens_differ(greeter):
     until(lambda: screen.tokens and greeter.fetch(screen.tokens[-1])[0] == OK)
 
 
-def test_soon(greeter):
-    """Well below what a user notices."""
-    screen = greeter.screen(GREETER_UID)
-    if INSTRUMENTED:
-        pytest.skip("figures are for plain builds")
-    times = []
-    for n in range(5):
-        begin = time.monotonic()
-        greeter.login(*CREDENTIALS)
-        while len(screen.tokens) <= n and time.monotonic() < begin + 5:
-            time.sleep(0.001)
-        assert greeter.fetch(screen.tokens[n])[0] == OK
-        times.append(time.monotonic() - begin)
-    print(times)
-    assert min(times) < 0.1
-
-
 def test_the_name_and_its_description(greeter, bus):
     until(lambda: bus.connect().has_owner(NAME))
     xml = bus.connect().call(NAME, PATH, "org.freedesktop.DBus.Introspectable", "Introspect")[0]
@@ -384,7 +367,8 @@ def test_flood_of_logins(party, bus, config):
     else:
         until(lambda: shell.tokens and seat.fetch(shell.tokens[-1]) == (OK, "alice", "19" + SECRET), what="the last one")
     assert stranger.tokens == []
-    assert_forgotten(seat.agent)
+    if not INSTRUMENTED:
+        assert_forgotten(seat.agent)
 
 
 def test_who_does_not_read(greeter):
