@@ -76,7 +76,6 @@ static void set_timer(Bus *b, uint64_t usec, sd_event_time_handler_t handler) {
 }
 
 static void lost(Bus *b, int error) {
-
         if (!b->said)
                 log_warning(
                         "No connection to the system bus (%s): sessions are not known, and the agent cannot "
