@@ -10,6 +10,7 @@ BUS_PATH = "/org/ovirt/GuestAgent1"
 MANAGER = "org.ovirt.GuestAgent1.Manager"
 CONFIG = "/etc/ovirt-guest-agent.conf"
 AT_ONCE = 1.0                            # seconds for a change in the guest to reach the wire
+BACKLOG = 2.0                            # seconds for which the agent takes commands to be from before it
 
 
 def until(condition, within, what):
@@ -27,6 +28,12 @@ def until(condition, within, what):
 def unit(guest, name):
     """A property of the agent's unit."""
     return guest.run("systemctl", "show", "-p", name, "--value", UNIT).strip()
+
+
+def until_obeyed(guest):
+    """Returns when the agent has listened for long enough not to drop a login or a shutdown as stale."""
+    started = int(unit(guest, "ActiveEnterTimestampMonotonic")) / 1e6
+    until(lambda: time.monotonic() > started + BACKLOG, BACKLOG + 1, "the end of the backlog")
 
 
 def pid_of_agent(guest):

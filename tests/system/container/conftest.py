@@ -46,8 +46,9 @@ def guest(product, nspawn_arguments, flavour):
 
 @pytest.fixture
 def host(guest):
-    """A host on the guest's port; both know each other's version when the test begins."""
+    """A host on the guest's port; both know each other's version when the test begins, and all commands are obeyed."""
     guest.run("systemctl", "start", helpers.UNIT)
     with Host.connect_to(guest.port) as host:
         host.expect("refresh-set", version=3, within=20)
+        helpers.until_obeyed(guest)
         yield host

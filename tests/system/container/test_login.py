@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from helpers import AT_ONCE, UNIT, configure, journal, pid_of_agent, until, write_file
+from helpers import AT_ONCE, UNIT, configure, journal, pid_of_agent, until, until_obeyed, write_file
 from logins import Login
 
 pytestmark = pytest.mark.usefixtures("clean_journal", "locked_session_of_alice")
@@ -33,6 +33,7 @@ def locked_session_of_alice(guest, host, unlock):
     configure(guest, "credentials", unlock="true" if unlock else "false")
     guest.run("systemctl", "restart", UNIT)
     host.expect("session-startup", within=3)
+    until_obeyed(guest)
     with Login(guest, "alice") as login:
         host.expect("session-logon", within=5)
         login.hint(True)
@@ -52,8 +53,6 @@ def heard(guest, path):
 
 
 def login(host, user, password):
-    # What comes first after the agent's start is from before, for the agent.
-    host.collect(2.5)
     host.send({"__name__": "login", "username": user, "password": password})
 
 
