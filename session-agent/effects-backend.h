@@ -9,7 +9,7 @@ typedef struct EffectsJob {
         const Desktop *desktop;
         GCancellable *cancel;
         GPtrArray *changes;
-        unsigned off; /* effects that are off anyhow, as the user wants it */
+        unsigned off; /* by look(): effects of which something is off already, whoever wants it so */
 
         void (*done)(struct EffectsJob *job);
         void *userdata;
@@ -43,6 +43,11 @@ typedef struct EffectsBackend {
         /* Adds what would have to be changed to have @effects off. */
         void (*look)(EffectsJob *job, EffectsFamily family, unsigned effects);
         void (*carry_out[EFFECTS_OPERATIONS])(EffectsJob *job);
+        /* Calls @changed when look() may come to another result, until unwatch(). Costs nothing meanwhile.
+         */
+        void *(*watch)(const Desktop *desktop, EffectsFamily family, void (*changed)(void *userdata),
+                       void *userdata);
+        void (*unwatch)(void *watch);
 } EffectsBackend;
 
 extern const EffectsBackend effects_gsettings, effects_xfconf, effects_kde;

@@ -50,8 +50,11 @@ struct Effects {
         bool failed;    /* some of what was to be restored has not been */
         bool ending;
 
-        unsigned held; /* what has been dealt with, as far as it could be */
-        unsigned off;
+        unsigned held;   /* what has been dealt with, as far as it could be */
+        unsigned off;    /* of that, what has been toned down, or was */
+        unsigned undone; /* of that, what the user has turned on again since, or some of it */
+        void *watch;     /* for that, while there is something off */
+        bool stirred;    /* it has told of something */
 
         bool busy;
         unsigned effects; /* which something is being done to */
@@ -111,23 +114,47 @@ static gboolean on_pause_end(gpointer userdata) {
         return G_SOURCE_REMOVE;
 }
 
-static void set_off(Effects *e, unsigned off) {
-        if (off == e->off)
-                return;
+static void on_stirred(void *userdata) {
+        Effects *e = userdata;
+
+        e->stirred = true;
+        step(e);
+}
+
+static void set_watch(Effects *e, bool on) {
+        if (on && !e->watch)
+                e->watch = backends[e->family]->watch(e->desktop, e->family, on_stirred, e);
+        else if (!on && e->watch) {
+                backends[e->family]->unwatch(e->watch);
+                e->watch = NULL;
+        }
+}
+
+static void set_off(Effects *e, unsigned off, unsigned undone) {
+        unsigned before = effects_off(e);
+
         e->off = off;
-        if (!e->ending)
+        e->undone = off & undone;
+        if (e->ending)
+                return;
+        set_watch(e, off != 0);
+        if (effects_off(e) != before)
                 e->changed(e->userdata);
 }
 
-/* What was being done has been done. */
-static void finish(Effects *e, unsigned held, unsigned off) {
-        effects_journal_end(e->journal);
+static void rest(Effects *e) {
         g_clear_pointer(&e->job.changes, g_ptr_array_unref);
-        e->kept = NULL;
         e->busy = false;
-        e->held = held;
         e->pause = g_timeout_add(e->ending ? 0 : PACE_MSEC, on_pause_end, e);
-        set_off(e, off);
+}
+
+/* What was being done has been done. */
+static void finish(Effects *e, unsigned held, unsigned off, unsigned undone) {
+        effects_journal_end(e->journal);
+        e->kept = NULL;
+        e->held = held;
+        rest(e);
+        set_off(e, off, undone);
 }
 
 static void run(Effects *e, void (*next)(EffectsJob *job)) {
@@ -161,7 +188,7 @@ static void on_made(EffectsJob *job) {
                 if (c->state == EFFECTS_OURS)
                         off |= 1u << c->effect;
         }
-        finish(e, e->held | e->effects, e->off | off);
+        finish(e, e->held | e->effects, e->off | off, e->undone & ~off);
 }
 
 static void on_looked(EffectsJob *job) {
@@ -179,7 +206,7 @@ static void on_looked(EffectsJob *job) {
         if (r < 0) {
                 g_message("Effects stay as they are, as it cannot be kept what the user has: %s",
                           g_strerror(-r));
-                finish(e, e->held | e->effects, e->off);
+                finish(e, e->held | e->effects, e->off, e->undone);
                 return;
         }
         run_all(e, EFFECTS_MAKE, on_made);
@@ -238,7 +265,7 @@ static void on_restored(EffectsJob *job) {
         e->failed = failed > 0;
         if (failed > 0)
                 g_message("Some effects could not be restored, which will be tried again");
-        finish(e, e->held & ~e->effects, e->off & ~(e->effects & ~failed));
+        finish(e, e->held & ~e->effects, e->off & ~(e->effects & ~failed), e->undone);
 }
 
 static void on_checked(EffectsJob *job) {
@@ -283,6 +310,29 @@ static int restore(Effects *e, unsigned effects) {
         return 0;
 }
 
+/* What the user has done meanwhile. */
+
+static void on_looked_again(EffectsJob *job) {
+        Effects *e = job->userdata;
+        unsigned on = ~job->off;
+
+        for (unsigned i = 0; i < job->changes->len; i++)
+                on |= 1u << ((const EffectsChange *) job->changes->pdata[i])->effect;
+        rest(e);
+        set_off(e, e->off, on);
+}
+
+static int look_again(Effects *e) {
+        e->busy = true;
+        e->stirred = false;
+        e->job.off = 0;
+        e->job.changes = effects_changes_new();
+        run(e, on_looked_again);
+        backends[e->family]->look(&e->job, e->family, e->off);
+        effects_job_release(&e->job);
+        return 0;
+}
+
 static void step(Effects *e) {
         unsigned more, less;
         int r;
@@ -295,6 +345,8 @@ static void step(Effects *e) {
                 r = restore(e, less);
         else if (more > 0)
                 r = tone_down(e, more);
+        else if (e->stirred && e->off != 0)
+                r = look_again(e);
         else
                 return;
         if (r != -EAGAIN) { /* another agent is at it */
@@ -350,12 +402,13 @@ static gboolean on_service_ready(gpointer userdata) {
         Effects *e = userdata;
 
         e->ready = 0;
+        e->stirred = true;
         if (e->failed || (target(e) & ~e->off) || e->start > 0) {
                 e->recovered = false;
                 e->held &= e->off;
-                step(e);
                 wait_for_service(e, e->patience * 2);
         }
+        step(e);
         return G_SOURCE_REMOVE;
 }
 
@@ -400,6 +453,7 @@ Effects *effects_free(Effects *e) {
         if (!e)
                 return NULL;
         e->ending = true;
+        set_watch(e, false);
         desktop_name_free(e->service);
         g_clear_handle_id(&e->ready, g_source_remove);
         g_clear_handle_id(&e->start, g_source_remove);
@@ -426,7 +480,7 @@ unsigned effects_offered(const Effects *e) {
 }
 
 unsigned effects_off(const Effects *e) {
-        return e->off;
+        return e->off & ~e->undone;
 }
 
 void effects_set_wanted(Effects *e, unsigned effects) {

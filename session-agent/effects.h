@@ -22,7 +22,7 @@ Effects *effects_free(Effects *e);
 bool effects_present(const Effects *e);
 /* What the host may have toned down; a set of effects. */
 unsigned effects_offered(const Effects *e);
-/* What is toned down now. */
+/* What is toned down now, all of it. */
 unsigned effects_off(const Effects *e);
 
 /* The host's words: what it wants toned down, and whether somebody looks at the console. */

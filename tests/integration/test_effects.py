@@ -160,9 +160,11 @@ def test_changed_once(guest):
     guest.agent()
     system.set_effects("animation")
     guest.home.set(*ANIMATIONS, "true")
+    wait(lambda: system.last() == set())
     for _ in range(3):
-        system.set_effects("animation")
-    system.set_effects("animation", "wallpaper")
+        assert system.tell("SetEffects", "as", ["animation"]).wait() is None
+    assert system.tell("SetEffects", "as", ["animation", "wallpaper"]).wait() is None
+    wait(lambda: system.last() == {"wallpaper"})
     assert guest.home.get(*ANIMATIONS) == "true"
     # Asked for anew it is changed anew, and it is his new value that returns.
     system.set_effects()
@@ -170,6 +172,45 @@ def test_changed_once(guest):
     assert guest.home.get(*ANIMATIONS) == "false"
     system.set_effects()
     assert guest.home.dconf() == {path_of(*ANIMATIONS): "true"}
+
+
+def test_what_he_turns_on_again_is_not_told_as_off(guest):
+    system = guest.system_agent()
+    agent = guest.agent()
+    system.set_effects(*ALL)
+    guest.home.set(*ANIMATIONS, "true")
+    wait(lambda: system.last() == {"wallpaper", "font-smooth"})
+    guest.home.set(BACKGROUND, "picture-options", "'zoom'")
+    guest.home.set(BACKGROUND, "color-shading-type", "'solid'")     # which is nothing to us
+    wait(lambda: system.last() == {"font-smooth"})
+    guest.home.set(*ANIMATIONS, "false")                            # and off again, as he likes it
+    wait(lambda: system.last() == {"animation", "font-smooth"})
+    system.set_effects()
+    assert guest.home.dconf() == {path_of(BACKGROUND, "color-shading-type"): "'solid'",
+                                  path_of(BACKGROUND, "picture-options"): "'zoom'"}
+    # What is none of the agent's business is not looked at.
+    wait_while(lambda: agent.running, 1)
+    before = agent.wake_ups()
+    guest.home.set(*ANIMATIONS, "true")
+    guest.home.set(BACKGROUND, "picture-options", "'scaled'")
+    wait_while(lambda: system.last() == set(), 1)
+    assert INSTRUMENTED or agent.wake_ups() == before
+
+
+def test_a_part_that_he_turns_on_again(directory, party):
+    """An effect of several settings is off as long as all of them are."""
+    if missing("org.mate.Marco.general", "org.mate.interface"):
+        pytest.skip("MATE's schemas are not installed")
+    guest = Guest(directory, party, "MATE")
+    system = guest.system_agent()
+    guest.agent()
+    system.set_effects("animation")
+    guest.home.set("org.mate.Marco.general", "compositing-manager", "true")
+    wait(lambda: system.last() == set())
+    assert guest.home.get("org.mate.interface", "enable-animations") == "false"
+    system.set_effects("wallpaper")
+    assert list(guest.home.dconf()) == [path_of("org.mate.background", "picture-filename"),
+                                        path_of("org.mate.Marco.general", "compositing-manager")]
 
 
 # What the administrator decides

@@ -84,6 +84,18 @@ def test_off_already_and_his_change(kde):
     assert kde.settings() == before
 
 
+def test_what_he_turns_on_again_is_not_told_as_off(kde):
+    system = kde.system_agent()
+    kde.agent()
+    system.set_effects("animation", "font-smooth")
+    kde.set(*FACTOR, "0.5")
+    wait(lambda: system.last() == {"font-smooth"})
+    kde.delete(*SMOOTHING)
+    wait(lambda: system.last() == set())
+    kde.set(*FACTOR, "0")
+    wait(lambda: system.last() == {"animation"})
+
+
 def test_locked_setting(kde):
     """What may not be written is not, and is not said to be."""
     kde.home.write(kde.file, "[KDE]\nAnimationDurationFactor[$i]=1\n")
@@ -182,7 +194,9 @@ def test_wallpaper_of_the_real_shell(directory, party):
     # His change wins.
     system.set_effects("wallpaper")
     evaluate(kde, "desktops()[0].wallpaperPlugin = 'org.kde.slideshow'")
+    wait(lambda: system.last() == set(), 40, "the shell to store it")
     system.set_effects()
+    wait(lambda: not kde.home.journal.exists())
     assert wallpaper(kde) == "org.kde.slideshow"
     # After a crash of all, the next agent waits for the shell.
     system.set_effects("wallpaper")

@@ -147,6 +147,21 @@ def test_his_change_wins(xfce, end):
     assert (*COMPOSITING, "true") not in xfce.all() and (*COMPOSITING, "false") not in xfce.all()
 
 
+def test_what_he_turns_on_again_is_not_told_as_off(xfce):
+    xfce.desktop_begins()
+    system = xfce.system_agent()
+    xfce.agent()
+    system.set_effects(*ALL)
+    xfce.set("xfce4-desktop", BACKDROP.format("My_screen", 1, "image-style"), "int", "5")
+    wait(lambda: system.last() == {"animation", "font-smooth"})
+    xfce.reset(*COMPOSITING)
+    wait(lambda: system.last() == {"font-smooth"})
+    xfce.set("xfce4-desktop", BACKDROP.format("My_screen", 1, "image-style"), "int", "0")
+    wait(lambda: system.last() == {"wallpaper", "font-smooth"})
+    system.set_effects()
+    assert xfce.get("xfce4-desktop", BACKDROP.format("My_screen", 0, "image-style")) == "3"
+
+
 def test_crash_and_another_desktop(xfce):
     """Begun on Xfce, crashed, and logged in to GNOME: it is put back all the same."""
     xfce.desktop_begins()
