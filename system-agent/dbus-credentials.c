@@ -21,6 +21,7 @@ struct DbusCredentials {
         GPtrArray *names;      /* of connections, unique ones */
         unsigned next, told;   /* of them */
         GHashTable *questions; /* a set: Question */
+        RateLimit broadcast_limit, failed_limit;
 };
 
 /* Whose a connection is. */
@@ -42,6 +43,8 @@ DbusCredentials *dbus_credentials_new(void) {
 
         d->names = g_ptr_array_new_with_free_func(g_free);
         d->questions = g_hash_table_new_full(NULL, NULL, question_free, NULL);
+        d->broadcast_limit = d->failed_limit =
+                (RateLimit){.interval_usec = 60 * UINT64_C(1000000), .burst = 5};
         return d;
 }
 
@@ -89,6 +92,7 @@ void dbus_credentials_stop(DbusCredentials *d) {
 /* @destination is NULL for everybody. */
 static void emit(DbusCredentials *d, const char *destination) {
         sd_bus_message *m = NULL;
+        unsigned suppressed;
         int r;
 
         r = sd_bus_message_new_signal(d->bus, &m, OVIRT_CREDENTIALS_PATH, OVIRT_CREDENTIALS_INTERFACE,
@@ -101,15 +105,20 @@ static void emit(DbusCredentials *d, const char *destination) {
                 r = sd_bus_message_set_destination(m, destination);
         if (r >= 0)
                 r = sd_bus_send(d->bus, m, NULL);
-        if (r < 0)
-                log_warning_errno(r, "Cannot tell a login screen of the host's login: %m");
+        if (r < 0 && rate_limit(&d->failed_limit, &suppressed))
+                log_warning_errno(r, "Cannot tell a login screen of the host's login: %m (%u more before)",
+                                  suppressed);
         sd_bus_message_unref(m);
 }
 
 static void finish(DbusCredentials *d) {
+        unsigned suppressed;
+
         if (d->told == 0) {
-                log_info("No program of user %u is on the bus: everybody is told that there are credentials",
-                         (unsigned) d->uid);
+                if (rate_limit(&d->broadcast_limit, &suppressed))
+                        log_info("No program of user %u is on the bus: everybody is told that there are "
+                                 "credentials (%u more before)",
+                                 (unsigned) d->uid, suppressed);
                 emit(d, NULL);
         } else
                 log_debug("%u connections of user %u know that there are credentials", d->told,

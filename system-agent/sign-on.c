@@ -15,9 +15,22 @@ struct SignOn {
         SignOnAnnounce announce;
         void *userdata;
         char *session; /* id of the one that the last login was for */
+        /* The last login, until everything that has arrived with it is read: of many only the newest is
+         * worth a process. */
+        Credentials *unchecked;
+        sd_event_source *check_source;
         PasswordCheck *check;
-        RateLimit dropped_limit;
+        RateLimit dropped_limit, done_limit;
 };
+
+/* A host may send as many logins as it likes: not of each is said what becomes of it. */
+#define log_some(limit, level, format, ...)                                                                 \
+        do {                                                                                                \
+                unsigned suppressed;                                                                        \
+                if (rate_limit(limit, &suppressed))                                                         \
+                        log_full(level, 0, NULL, NULL, format " (%u more before)", __VA_ARGS__,             \
+                                 suppressed);                                                               \
+        } while (0)
 
 SignOn *sign_on_new(sd_event *event, const Config *config, const SessionRegistry *registry, Logind *logind,
                     CredServer *server, SignOnAnnounce announce, void *userdata) {
@@ -30,14 +43,21 @@ SignOn *sign_on_new(sd_event *event, const Config *config, const SessionRegistry
         s->server = server;
         s->announce = announce;
         s->userdata = userdata;
-        s->dropped_limit = (RateLimit){.interval_usec = 60 * USEC_PER_SEC, .burst = 10};
+        s->dropped_limit = s->done_limit = (RateLimit){.interval_usec = 60 * USEC_PER_SEC, .burst = 10};
         return s;
+}
+
+/* Stops verifying. */
+static void forget(SignOn *s) {
+        s->check_source = sd_event_source_disable_unref(s->check_source);
+        s->unchecked = credentials_free(s->unchecked);
+        s->check = password_check_free(s->check);
 }
 
 SignOn *sign_on_free(SignOn *s) {
         if (!s)
                 return NULL;
-        password_check_free(s->check);
+        forget(s);
         g_free(s->session);
         sd_event_unref(s->event);
         g_free(s);
@@ -82,12 +102,13 @@ static void offer(SignOn *s, const Credentials *c, const Session *shown) {
         if (r >= 0)
                 r = s->announce(token, shown->uid, s->userdata);
         if (r < 0) {
-                log_warning_errno(r, "The host's login is dropped, as it cannot be offered: %m");
+                log_some(&s->dropped_limit, LOG_WARNING,
+                         "The host's login is dropped, as it cannot be offered: %s", g_strerror(-r));
                 if (s->server)
                         cred_server_withdraw(s->server);
                 return;
         }
-        log_info("The host's login is offered to session %s, %s", shown->id,
+        log_some(&s->done_limit, LOG_INFO, "The host's login is offered to session %s, %s", shown->id,
                  session_is_cover(shown) ? "a login screen" : "which is locked");
 }
 
@@ -99,7 +120,7 @@ static void on_checked(int error, uint32_t uid, void *userdata) {
 
         s->check = password_check_free(s->check);
         if (error < 0) {
-                log_full(LOG_NOTICE, error, NULL, NULL, "Session %s stays locked: %s", s->session,
+                log_some(&s->dropped_limit, LOG_NOTICE, "Session %s stays locked: %s", s->session,
                          error == -EACCES      ? "the password is not its user's"
                          : error == -ETIMEDOUT ? "the password was not verified in time"
                                                : "the password could not be verified");
@@ -113,38 +134,59 @@ static void on_checked(int error, uint32_t uid, void *userdata) {
         if (r < 0)
                 log_warning_errno(r, "Cannot ask the login manager to unlock session %s: %m", shown->id);
         else
-                log_info("Unlocking session %s: the host has sent its user's password", shown->id);
+                log_some(&s->done_limit, LOG_INFO,
+                         "Unlocking session %s: the host has sent its user's password", shown->id);
 }
 
-static void check(SignOn *s, const Credentials *c, const Session *shown) {
-        int r = password_check_start(&s->check, s->event, c, shown->uid, on_checked, s);
+static int on_check(sd_event_source *source, void *userdata) {
+        SignOn *s = userdata;
+        _cleanup_(credentials_freep) Credentials *c = TAKE_PTR(s->unchecked);
+        const Session *shown = session_registry_shown(s->registry);
+        int r;
 
+        s->check_source = sd_event_source_disable_unref(s->check_source);
+        if (!is_waiting(s) || session_is_cover(shown)) {
+                log_some(&s->dropped_limit, LOG_INFO, "The host's login is dropped: %s",
+                         "the seat shows something else now");
+                return 0;
+        }
+        r = password_check_start(&s->check, s->event, c, shown->uid, on_checked, s);
         if (r < 0)
-                log_warning_errno(r, "Session %s stays locked: the password cannot be verified: %m",
-                                  shown->id);
+                log_some(&s->dropped_limit, LOG_WARNING,
+                         "Session %s stays locked: the password cannot be verified: %s", shown->id,
+                         g_strerror(-r));
         else
                 log_debug("Verifying the password for session %s", shown->id);
+        return 0;
+}
+
+static void check(SignOn *s, Credentials *c) {
+        int r = sd_event_add_defer(s->event, &s->check_source, on_check, s);
+
+        s->unchecked = c;
+        if (r < 0) {
+                forget(s);
+                log_warning_errno(r, "The host's login is dropped: %m");
+        }
 }
 
 void sign_on_login(SignOn *s, Credentials *credentials) {
         _cleanup_(credentials_freep) Credentials *c = credentials;
         const Session *shown = session_registry_shown(s->registry);
         const char *obstacle = find_obstacle(s, c);
-        unsigned suppressed;
 
         /* The newest counts: what came before it is over, also if nothing comes of this one. */
-        s->check = password_check_free(s->check);
+        forget(s);
         if (s->server)
                 cred_server_withdraw(s->server);
         if (obstacle) {
-                if (rate_limit(&s->dropped_limit, &suppressed))
-                        log_info("The host's login is dropped: %s (%u more before)", obstacle, suppressed);
+                log_some(&s->dropped_limit, LOG_INFO, "The host's login is dropped: %s", obstacle);
                 return;
         }
         g_free(s->session);
         s->session = g_strdup(shown->id);
         if (s->config->credentials_unlock && !session_is_cover(shown))
-                check(s, c, shown);
+                check(s, TAKE_PTR(c));
         else
                 offer(s, c, shown);
 }

@@ -353,7 +353,7 @@ def test_floods(party, bus):
 
 @pytest.mark.parametrize("config", ["", "[credentials]\nunlock = true\n"], ids=["offered", "verified"])
 def test_flood_of_logins(party, bus, config):
-    """By the host: its own agent goes on, tells nobody else, and the last one counts."""
+    """By the host: its own agent goes on, tells nobody else, and the last one counts. The log is not flooded."""
     seat = locked_session(party, bus, config=config)
     shell, stranger = seat.screen(ALICE_UID), seat.screen(65534)
     for n in range(20):
@@ -367,8 +367,19 @@ def test_flood_of_logins(party, bus, config):
     else:
         until(lambda: shell.tokens and seat.fetch(shell.tokens[-1]) == (OK, "alice", "19" + SECRET), what="the last one")
     assert stranger.tokens == []
+    assert len(seat.agent.log()) < 60
     if not INSTRUMENTED:
         assert_forgotten(seat.agent)
+
+
+def test_flood_of_logins_for_nobody(party, bus):
+    """No program of the screen's user is there, so each is broadcast: that is said a few times."""
+    seat = locked_session(party, bus)
+    stranger = seat.screen(BOB_UID)
+    for n in range(20):
+        seat.login("alice", SECRET)
+        seat.waits(lambda: len(stranger.tokens) > n, what="the token")
+    assert len(seat.agent.log("everybody is told")) == 5
 
 
 def test_who_does_not_read(greeter):
