@@ -8,22 +8,26 @@ from helpers import AT_ONCE, BUS_NAME, until
 
 LOGIN1 = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 SESSION = "org.ovirt.GuestAgent1.Session"
+SECRETS, SECRETS_PATH = "org.freedesktop.secrets", "/org/freedesktop/secrets"
 TOLD = ("active-user", "session-logon", "session-logoff", "session-lock", "session-unlock")
 FOREVER = ("sleep", "infinity")
 
 
 class Login:
-    """A session of @user, from its login to the end of the block.
+    """A session of @user, from its login to the end of the block. With an @answer to the hidden question of PAM's
+    @service it is one of somebody who has been authenticated.
 
     @command is the session: it ends with it, and the other way round. More keyword arguments are variables of PAM's.
     """
 
     def __init__(self, guest, user, *command, name=None, seat="seat0", type="x11", klass="user", rhost=None,
-                 **variables):
+                 service="login", answer=None, **variables):
         self.guest, self.user = guest, user
         self.name = f"login-{name or user}"
         self._command = command or FOREVER
-        self._options = ["--rhost", rhost] if rhost else []
+        self._answer = answer
+        self._options = ["--service", service, *(["--rhost", rhost] if rhost else []),
+                         *(["--answer", f"/run/{self.name}.answer"] if answer else [])]
         self._variables = {"XDG_SESSION_TYPE": type, "XDG_SESSION_CLASS": klass, **variables}
         if seat:
             self._variables["XDG_SEAT"] = seat
@@ -32,6 +36,8 @@ class Login:
     def __enter__(self):
         record = f"/run/{self.name}"
         self.guest.run("rm", "-f", record)
+        if self._answer:
+            helpers.write_file(self.guest, f"{record}.answer", self._answer + "\n")
         self.guest.run("systemd-run", "-q", "--unit", self.name, "--collect", "bed-pam-session", *self._options,
                        "--record", record, self.user, *(f"{k}={v}" for k, v in self._variables.items()), "--",
                        *self._command)
@@ -104,6 +110,28 @@ def as_user(guest, user, *command, check=True, **environment):
     return guest.run("runuser", "-u", user, "--", *command, check=check, env={
         "XDG_RUNTIME_DIR": f"/run/user/{uid}", "DBUS_SESSION_BUS_ADDRESS": f"unix:path=/run/user/{uid}/bus",
         **environment})
+
+
+def make_keyring(guest, user, password):
+    """As her first login makes it. It is on the bus only from the next one on: the keyring's daemon looks once what there
+    is, and nothing is then."""
+    with Login(guest, user, service="gdm-password", answer=password):
+        pass
+    until(lambda: guest.run("systemctl", "is-active", f"user@{user_id(guest, user)}", check=False).strip() == "inactive", 30,
+          f"the end of {user}'s programs")
+    assert guest.run("test", "-s", f"/home/{user}/.local/share/keyrings/login.keyring", check=False).rc == 0
+
+
+def keyring_is_locked(guest, user):
+    """What the keyring's daemon says, which is started if it does not run."""
+    said = as_user(guest, user, "busctl", "--user", "get-property", SECRETS, f"{SECRETS_PATH}/collection/login",
+                   "org.freedesktop.Secret.Collection", "Locked").strip()
+    return {"b true": True, "b false": False}[said]
+
+
+def lock_keyring(guest, user):
+    as_user(guest, user, "busctl", "--user", "call", SECRETS, SECRETS_PATH, "org.freedesktop.Secret.Service", "Lock", "ao", "1",
+            f"{SECRETS_PATH}/collection/login")
 
 
 def with_desktop(command="sleep infinity"):

@@ -24,6 +24,7 @@ FLAVOURS = {
         mate-session-manager mate-screensaver
         cinnamon-screensaver cinnamon-common gir1.2-cvc-1.0 gir1.2-caribou-1.0
         lightdm lightdm-gtk-greeter light-locker xss-lock i3lock sway swaylock swayidle
+        gnome-keyring libpam-gnome-keyring
         xvfb xauth xdotool dbus-broker
     """,
 }

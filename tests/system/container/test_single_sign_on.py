@@ -8,7 +8,7 @@ import re
 
 import pytest
 from helpers import BUS_NAME, BUS_PATH, UNIT, journal, until, write_file
-from logins import as_user, escaped
+from logins import as_user, escaped, keyring_is_locked, make_keyring
 
 SERVICE = "/etc/pam.d/gdm-ovirtcred"
 ELSEWHERE = "allow_remote any_seat debug"
@@ -37,6 +37,7 @@ class Screen:
     def __enter__(self):
         run = self.guest.run
         run("chpasswd", stdin=f"alice:{PASSWORD}\nbob:{PASSWORD}\n")
+        make_keyring(self.guest, "alice", PASSWORD)
         run("sed", "-i", r"/^\[xdmcp\]/a Enable=true\nShowLocalGreeter=false", "/etc/gdm3/daemon.conf")
         run("tee", "/etc/bed-seat", stdin="XDG_SEAT=seat0\n")
         self.services = {}
@@ -159,6 +160,12 @@ def test_login_after_a_wrong_password(guest, host, screen):
     properties = guest.run("loginctl", "show-session", session).splitlines()
     assert "Service=gdm-ovirtcred" in properties and "Class=user" in properties
     until(lambda: shell_of(guest, "alice"), 60, "alice's desktop")
+
+
+def test_keyring(guest, host, screen):
+    """Nothing has to be typed for it."""
+    screen.log_in(host)
+    assert not keyring_is_locked(guest, "alice")
 
 
 def test_nothing_is_sent_into_an_unlocked_session(guest, host, screen):
