@@ -36,4 +36,4 @@ typedef struct DisplayOps {
 } DisplayOps;
 
 /* In the order in which they are asked. */
-extern const DisplayOps display_mutter, display_kscreen, display_xrandr;
+extern const DisplayOps display_mutter, display_kscreen, display_wlr, display_xrandr;

@@ -11,7 +11,8 @@
  */
 #define ECHO_USEC (1 * G_USEC_PER_SEC)
 
-static const DisplayOps *const all_ops[] = {&display_mutter, &display_kscreen, &display_xrandr};
+static const DisplayOps *const all_ops[] = {&display_mutter, &display_kscreen, &display_wlr,
+                                            &display_xrandr};
 
 typedef struct Backend {
         const DisplayOps *ops;

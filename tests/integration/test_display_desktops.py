@@ -8,7 +8,7 @@ import pytest
 
 from rig.bus import SOURCES
 from rig.desktop import AS_USER, wait
-from rig.display import Dummy, KWin, Mutter, Sway, Virtual, Vnc, apply_layout
+from rig.display import Dummy, KWin, Mutter, Phoc, Sway, Virtual, Vnc, apply_layout
 from rig.pace import scaled
 from test_session_agent import Guest
 
@@ -28,11 +28,8 @@ def start(name, guest, party, directory):
     if name == "mutter":
         return party.keep(Mutter(directory, guest.session_bus, guest.system_bus, "1024x768", "800x600")), {
             "XDG_SESSION_TYPE": "wayland", "WAYLAND_DISPLAY": "wayland-0"}
-    if name == "KWin":
-        kwin = party.keep(KWin(directory, guest.session_bus))
-        return kwin, kwin.environment
-    sway = party.keep(Sway(directory))
-    return sway, {"XDG_SESSION_TYPE": "wayland", "WAYLAND_DISPLAY": "wayland-1", "XDG_RUNTIME_DIR": str(sway.runtime)}
+    server = party.keep(KWin(directory, guest.session_bus) if name == "KWin" else {"phoc": Phoc, "sway": Sway}[name](directory))
+    return server, server.environment
 
 
 @pytest.mark.parametrize("name", [name for name in rows() if name != "Xwayland"])
@@ -45,9 +42,10 @@ def test_row(directory, party, name):
     wait(lambda: agent.log("Registered"), scaled(10))
     if expected[0] != "nothing":
         wait(lambda: system.offer.get("display"), scaled(10), "the back-end")
+    odd = [(1003, 701)] * max(1, len(server.outputs()))
     sizes = "no"
-    if not apply_layout(system, (1003, 701))[1]:
-        sizes = "yes" if [o[:2] for o in server.outputs().values()] == [(1003, 701)] else "no"
+    if not apply_layout(system, *odd)[1]:
+        sizes = "yes" if [o[:2] for o in server.outputs().values()] == odd else "no"
     size = (1003, 701) if sizes == "yes" else (1024, 768)
     second = (1024, 768) if name == "KWin" else (800, 600)      # what there are modes for
     result, error = apply_layout(system, size, second)

@@ -222,40 +222,73 @@ class Mutter:
         self._peer.close()
 
 
-class Sway:
-    """A compositor of wlroots without a display, as a process of the session's user."""
+class Compositor:
+    """A compositor of wlroots without a display, as a process of the session's user; what wlr-randr is told of its outputs."""
 
-    def __init__(self, directory, xwayland=False):
-        need("sway", *(["Xwayland", "xrandr"] if xwayland else []))
-        self.runtime = Path(directory) / "sway"
+    def __init__(self, directory, program, *arguments, socket, configuration=""):
+        need(program, "wlr-randr")
+        self.runtime = Path(directory) / program
         self.runtime.mkdir(mode=0o700)
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.runtime), "XDG_RUNTIME_DIR": str(self.runtime),
+                            "XDG_SESSION_TYPE": "wayland", "WAYLAND_DISPLAY": socket}
+        (self.runtime / "config").write_text(configuration)
         os.chown(self.runtime, USER, USER)
-        configuration = self.runtime / "config"
-        configuration.write_text("xwayland force\nexec sh -c 'echo $DISPLAY >display'\n" if xwayland else "xwayland disable\n")
-        self._log = Path(directory) / "sway.log"
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.runtime), "XDG_RUNTIME_DIR": str(self.runtime),
-                       "WLR_BACKENDS": "headless", "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman"}
+        self._log = Path(directory) / f"{program}.log"
+        environment = {**self.environment, "WLR_BACKENDS": "headless", "WLR_LIBINPUT_NO_DEVICES": "1",
+                       "WLR_RENDERER": "pixman", "WLR_HEADLESS_OUTPUTS": "2"}
+        del environment["WAYLAND_DISPLAY"]
         with open(self._log, "wb") as log:
-            self.process = subprocess.Popen([*AS_USER, "sway", "-c", configuration], stdin=subprocess.DEVNULL, stdout=log,
+            self.process = subprocess.Popen([*AS_USER, program, *arguments], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=environment, cwd=self.runtime)
-        wait(self._is_there, scaled(15), "sway")
+        wait(self._is_there, scaled(15), program)
 
     def _is_there(self):
         assert self.process.poll() is None, self._log.read_text(errors="replace")
-        return (self.runtime / "wayland-1").exists()
+        return (self.runtime / self.environment["WAYLAND_DISPLAY"]).exists()
 
-    def display(self):
-        told = self.runtime / "display"
-        return wait(lambda: told.exists() and told.read_text().strip(), scaled(10), "Xwayland")
+    def wlr_randr(self, *options, **environment):
+        p = subprocess.run([*AS_USER, "wlr-randr", *options], env={**self.environment, **environment}, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=scaled(10))
+        assert p.returncode == 0, p.stdout
+        return p.stdout
 
-    @staticmethod
-    def outputs():
-        return {}
+    def desktop_outputs(self):
+        """How many outputs programs can be shown on."""
+        return self.wlr_randr(WAYLAND_DEBUG="1").count('"wl_output"')
+
+    def outputs(self):
+        """What is on: name -> (width, height, x, y)."""
+        found = {}
+        for text in re.split(r"^(?=\S)", self.wlr_randr(), flags=re.M):
+            mode = re.search(r"^    (\d+)x(\d+) px.*current", text, re.M)
+            place = re.search(r"^  Position: (-?\d+),(-?\d+)", text, re.M)
+            if "\n  Enabled: yes\n" in text and mode and place:
+                found[text.split()[0]] = tuple(map(int, mode.groups() + place.groups()))
+        return found
 
     def close(self):
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(scaled(10))
+
+
+class Phoc(Compositor):
+    """Phosh's."""
+
+    def __init__(self, directory):
+        super().__init__(directory, "phoc", "-C", "config", socket="wayland-0", configuration="[core]\nxwayland=false\n")
+
+
+class Sway(Compositor):
+    def __init__(self, directory, xwayland=False):
+        if xwayland:
+            need("Xwayland", "xrandr")
+        super().__init__(directory, "sway", "-c", "config", socket="wayland-1", configuration="xwayland force\n"
+                         "exec sh -c 'echo $DISPLAY >display'\n" if xwayland else "xwayland disable\n")
+
+    def display(self):
+        told = self.runtime / "display"
+        return wait(lambda: told.exists() and told.read_text().strip(), scaled(10), "Xwayland")
 
 
 class KWin:
@@ -351,5 +384,5 @@ def monitor(text):
     return tuple(int(n) for n in m.groups() if n is not None)
 
 
-__all__ = ["AS_USER", "Dummy", "KWin", "Mutter", "Sway", "Virtual", "Vnc", "apply_layout", "ask_layout", "displayed", "get_layout", "layout", "monitor", "need",
+__all__ = ["AS_USER", "Dummy", "KWin", "Mutter", "Phoc", "Sway", "Virtual", "Vnc", "apply_layout", "ask_layout", "displayed", "get_layout", "layout", "monitor", "need",
            "table"]
