@@ -1,112 +1,160 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <glib-unix.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "display-ops.h"
 #include "xrandr.h"
 
 /* Changes come in bursts: a new monitor's size, the screen's, a window manager's. */
 #define READ_MSEC 100
-#define EVENTS                                                                                              \
-        (XCB_RANDR_NOTIFY_MASK_SCREEN_CHANGE | XCB_RANDR_NOTIFY_MASK_CRTC_CHANGE |                          \
-         XCB_RANDR_NOTIFY_MASK_OUTPUT_CHANGE)
+/* How long the end of the agent waits for a layout that has been begun. */
+#define END_USEC (2 * G_USEC_PER_SEC)
+
+/* What a thread does with the connection, which is its own meanwhile: Xlib waits for answers, and nobody
+ * knows how long a server takes that is stopped, or that another program has grabbed. */
+typedef struct Job {
+        struct Xorg *owner; /* NULL: nobody wants to know */
+        GThread *thread;
+        GAsyncQueue *finished; /* gets the job from the thread */
+        XServer *x;            /* NULL: to be opened; and when it is gone */
+
+        Layout wanted;
+        bool verify;
+        DisplayDone done; /* NULL: nothing is wanted */
+        void *userdata;
+        Layout result;
+        char *reason;
+
+        bool probe;
+        Layout *layout; /* NULL: the server did not answer */
+        Layout preferred;
+        bool preferred_known;
+} Job;
 
 typedef struct Xorg {
         const DisplayEvents *events;
-        XRandr x;
-        uint8_t first_event;
+        XServer *x; /* NULL while it is being opened, and when it is gone */
+        Job *job, *next;
         unsigned input, reading;
-        bool hardware;  /* an output has changed, so that what it prefers is to be asked for */
         Layout *layout; /* NULL while the server is not there */
         Layout preferred;
         bool preferred_known;
 } Xorg;
 
-static void xorg_free(void *self) {
-        Xorg *g = self;
+/* --- in a thread -------------------------------------------------------------------------------------- */
 
+/* What XRandR shows there is not the user's arrangement, and setting it changes nothing that he sees. */
+static bool is_xwayland(const Layout *l) {
+        for (unsigned i = 0; i < l->n; i++)
+                if (g_str_has_prefix(l->monitors[i].connector, "XWAYLAND"))
+                        return true;
+        return false;
+}
+
+static void read_layout(Job *j) {
+        g_autoptr(XState) s = xstate_read(j->x, j->probe);
+
+        if (!s)
+                return;
+        j->layout = g_new0(Layout, 1);
+        xstate_layout(s, j->layout);
+        j->preferred_known = xstate_preferred(j->x, s, &j->preferred);
+}
+
+static void open_server(Job *j) {
+        j->x = xserver_open();
+        if (j->x)
+                read_layout(j);
+        if (!j->layout || is_xwayland(j->layout)) {
+                g_clear_pointer(&j->layout, g_free);
+                j->x = xserver_free(j->x);
+        }
+}
+
+static gboolean on_finished(gpointer userdata);
+
+static void *run(void *userdata) {
+        Job *j = userdata;
+
+        if (!j->x)
+                open_server(j);
+        else {
+                if (j->done)
+                        j->reason = xrandr_apply(j->x, &j->wanted, j->verify, &j->result);
+                read_layout(j);
+        }
+        if (j->x && j->x->gone) {
+                g_clear_pointer(&j->layout, g_free);
+                j->x = xserver_free(j->x);
+        }
+        g_async_queue_push(j->finished, j);
+        (void) g_idle_add(on_finished, j);
+        return NULL;
+}
+
+/* --- in the loop -------------------------------------------------------------------------------------- */
+
+static Job *job_new(Xorg *g) {
+        Job *j = g_new0(Job, 1);
+
+        j->owner = g;
+        j->finished = g_async_queue_new();
+        return j;
+}
+
+static void job_free(Job *j) {
+        if (!j)
+                return;
+        g_async_queue_unref(j->finished);
+        g_free(j->layout);
+        g_free(j->reason);
+        g_free(j);
+}
+
+/* Each job ends with reading, so what was to be read anyway is read then. */
+static void start(Xorg *g, Job *j) {
         g_clear_handle_id(&g->input, g_source_remove);
         g_clear_handle_id(&g->reading, g_source_remove);
-        if (g->x.connection)
-                xcb_disconnect(g->x.connection);
-        g_free(g->layout);
-        g_free(g);
-}
-
-static bool read_layout(Xorg *g, bool probe) {
-        g_autoptr(XState) s = xstate_read(&g->x, probe);
-        g_autofree Layout *now = NULL;
-        bool changed;
-
-        if (!s) {
-                changed = g->layout;
-                g_clear_pointer(&g->layout, g_free);
-                return changed;
+        g->job = j;
+        j->x = g->x;
+        if (j->x) {
+                j->probe = j->x->output_changed;
+                j->x->output_changed = false;
         }
-        now = g_new0(Layout, 1);
-        xstate_layout(s, now);
-        changed = probe || !g->layout || !layout_equal(now, g->layout);
-        g->preferred_known = xstate_preferred(&g->x, s, &g->preferred);
-        g_free(g->layout);
-        g->layout = g_steal_pointer(&now);
-        return changed;
+        j->thread = g_thread_new("xserver", run, j);
 }
-
-static void check_events(Xorg *g);
 
 static gboolean on_reading(gpointer userdata) {
         Xorg *g = userdata;
-        bool probe = g->hardware;
 
         g->reading = 0;
-        g->hardware = false;
-        if (read_layout(g, probe))
-                g->events->changed(g->events->userdata);
-        check_events(g);
+        start(g, job_new(g));
         return G_SOURCE_REMOVE;
 }
 
-static void lose(Xorg *g) {
-        bool had = g->layout;
+/* Takes what has been read: NULL if the server is gone. */
+static void take_layout(Xorg *g, Layout *layout, bool probed) {
+        bool changed = layout ? probed || !g->layout || !layout_equal(layout, g->layout) : g->layout != NULL;
 
-        g_debug("The X server is gone");
-        g_clear_handle_id(&g->input, g_source_remove);
-        g_clear_handle_id(&g->reading, g_source_remove);
-        g_clear_pointer(&g->layout, g_free);
-        if (had)
+        g_free(g->layout);
+        g->layout = layout;
+        if (!g->x)
+                g_debug("No X server with RandR here");
+        if (changed)
                 g->events->changed(g->events->userdata);
 }
 
-static void on_event(Xorg *g, const xcb_generic_event_t *event) {
-        uint8_t type = event->response_type & 0x7f;
-
-        if (type == g->first_event + XCB_RANDR_SCREEN_CHANGE_NOTIFY) {
-                const xcb_randr_screen_change_notify_event_t *e = (const void *) event;
-
-                g->x.width_mm = e->mwidth;
-                g->x.height_mm = e->mheight;
-        } else if (type == g->first_event + XCB_RANDR_NOTIFY) {
-                const xcb_randr_notify_event_t *e = (const void *) event;
-
-                g->hardware = g->hardware || e->subCode == XCB_RANDR_NOTIFY_OUTPUT_CHANGE;
-        } else
-                return;
-        if (g->reading == 0)
-                g->reading = g_timeout_add(READ_MSEC, on_reading, g);
-}
-
-/* Replies are read together with the events before them: whoever has asked for something looks here
- * afterwards. */
 static void check_events(Xorg *g) {
-        xcb_generic_event_t *event;
-
-        while ((event = xcb_poll_for_event(g->x.connection))) {
-                on_event(g, event);
-                free(event);
+        xserver_read_events(g->x);
+        if (g->x->gone) {
+                g_clear_handle_id(&g->input, g_source_remove);
+                g_clear_handle_id(&g->reading, g_source_remove);
+                g->x = xserver_free(g->x);
+                take_layout(g, NULL, false);
+                return;
         }
-        if (xcb_connection_has_error(g->x.connection) && g->input > 0)
-                lose(g);
+        if (g->x->changed && g->reading == 0)
+                g->reading = g_timeout_add(READ_MSEC, on_reading, g);
+        g->x->changed = false;
 }
 
 static gboolean on_input(int fd, GIOCondition condition, gpointer userdata) {
@@ -116,54 +164,44 @@ static gboolean on_input(int fd, GIOCondition condition, gpointer userdata) {
         return g->input > 0 ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
-static bool has_extension(xcb_connection_t *connection, const char *name) {
-        xcb_query_extension_reply_t *reply = xcb_query_extension_reply(
-                connection, xcb_query_extension(connection, (uint16_t) strlen(name), name), NULL);
-        bool present = reply && reply->present;
-
-        free(reply);
-        return present;
+static void answer(Job *j) {
+        if (j->done)
+                j->done(j->reason ? NULL : &j->result, j->reason, j->userdata);
+        job_free(j);
 }
 
-/* What XRandR shows there is not the user's arrangement, and setting it changes nothing that he sees. */
-static bool is_xwayland(const Layout *l, xcb_connection_t *connection) {
-        for (unsigned i = 0; i < l->n; i++)
-                if (g_str_has_prefix(l->monitors[i].connector, "XWAYLAND"))
-                        return true;
-        return has_extension(connection, "XWAYLAND");
+static void finish(Xorg *g, Job *j) {
+        g_thread_join(j->thread);
+        g->x = j->x;
+        g->job = NULL;
+        g->preferred = j->preferred;
+        g->preferred_known = j->preferred_known;
+        take_layout(g, g_steal_pointer(&j->layout), j->probe);
+        answer(j);
+        if (g->next && g->x)
+                start(g, g_steal_pointer(&g->next));
+        else if (g->next) {
+                g->next->reason = g_strdup("The display server is gone");
+                answer(g_steal_pointer(&g->next));
+        } else if (g->x) {
+                g->input = g_unix_fd_add(ConnectionNumber(g->x->display), G_IO_IN, on_input, g);
+                check_events(g);
+        }
 }
 
-static bool has_randr(xcb_connection_t *connection) {
-        xcb_randr_query_version_reply_t *reply;
-        bool enough;
+static gboolean on_finished(gpointer userdata) {
+        Job *j = userdata;
 
-        if (!xcb_get_extension_data(connection, &xcb_randr_id)->present)
-                return false;
-        reply = xcb_randr_query_version_reply(connection, xcb_randr_query_version(connection, 1, 3), NULL);
-        enough = reply && (reply->major_version > 1 || reply->minor_version >= 3);
-        free(reply);
-        return enough;
+        if (j->owner)
+                finish(j->owner, j);
+        else {
+                xserver_free(j->x);
+                job_free(j);
+        }
+        return G_SOURCE_REMOVE;
 }
 
-static bool open_display(Xorg *g) {
-        xcb_screen_iterator_t screens;
-        const xcb_screen_t *screen;
-        int number = 0;
-
-        g->x.connection = xcb_connect(NULL, &number);
-        if (xcb_connection_has_error(g->x.connection) || !has_randr(g->x.connection))
-                return false;
-        screens = xcb_setup_roots_iterator(xcb_get_setup(g->x.connection));
-        while (number-- > 0 && screens.rem > 1)
-                xcb_screen_next(&screens);
-        screen = screens.data;
-        g->x.root = screen->root;
-        g->x.width_mm = screen->width_in_millimeters;
-        g->x.height_mm = screen->height_in_millimeters;
-        g->first_event = xcb_get_extension_data(g->x.connection, &xcb_randr_id)->first_event;
-        (void) xcb_randr_select_input(g->x.connection, g->x.root, EVENTS);
-        return read_layout(g, false) && !is_xwayland(g->layout, g->x.connection);
-}
+/* --- the back-end ------------------------------------------------------------------------------------- */
 
 static void *xorg_new(const Desktop *desktop, const DisplayEvents *events) {
         Xorg *g;
@@ -174,14 +212,38 @@ static void *xorg_new(const Desktop *desktop, const DisplayEvents *events) {
                 return NULL;
         g = g_new0(Xorg, 1);
         g->events = events;
-        if (!open_display(g)) {
-                g_debug("No X server with RandR here");
-                xorg_free(g);
-                return NULL;
-        }
-        g->input = g_unix_fd_add(xcb_get_file_descriptor(g->x.connection), G_IO_IN, on_input, g);
-        check_events(g);
+        start(g, job_new(g));
         return g;
+}
+
+static void end_job(Xorg *g) {
+        Job *j = g_steal_pointer(&g->job);
+
+        /* A layout is not to be left in the middle. But whoever does not answer is left with it: the process
+         * is about to end. */
+        if (g->x && g_async_queue_timeout_pop(j->finished, END_USEC)) {
+                g_thread_join(j->thread);
+                (void) g_idle_remove_by_data(j);
+                g->x = j->x;
+                job_free(j);
+        } else {
+                g_thread_unref(j->thread);
+                j->owner = NULL;
+                g->x = NULL;
+        }
+}
+
+static void xorg_free(void *self) {
+        Xorg *g = self;
+
+        g_clear_handle_id(&g->input, g_source_remove);
+        g_clear_handle_id(&g->reading, g_source_remove);
+        if (g->job)
+                end_job(g);
+        job_free(g->next);
+        xserver_free(g->x);
+        g_free(g->layout);
+        g_free(g);
 }
 
 static const Layout *xorg_layout(void *self) {
@@ -192,15 +254,16 @@ static const Layout *xorg_layout(void *self) {
 
 static void xorg_apply(void *self, const Layout *wanted, bool verify, DisplayDone done, void *userdata) {
         Xorg *g = self;
-        g_autofree Layout *result = g_new0(Layout, 1);
-        g_autofree char *reason = NULL;
+        Job *j = job_new(g);
 
-        check_events(g);
-        reason = xrandr_apply(&g->x, wanted, verify, result);
-        if (!verify && read_layout(g, false))
-                g->events->changed(g->events->userdata);
-        done(reason ? NULL : result, reason, userdata);
-        check_events(g);
+        j->wanted = *wanted;
+        j->verify = verify;
+        j->done = done;
+        j->userdata = userdata;
+        if (g->job)
+                g->next = j;
+        else
+                start(g, j);
 }
 
 static bool xorg_preferred(void *self, Layout *ret) {

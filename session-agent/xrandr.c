@@ -1,48 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xrandr.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <X11/Xatom.h>
 
 #include "connector.h"
-
-/* Replies are the C library's memory. */
-#define REPLY(x, name, ...)                                                                                 \
-        xcb_##name##_reply((x)->connection, xcb_##name((x)->connection, __VA_ARGS__), NULL)
 
 XState *xstate_free(XState *s) {
         if (!s)
                 return NULL;
-        for (unsigned i = 0; i < s->n_outputs; i++) {
-                g_free(s->outputs[i].name);
-                free(s->outputs[i].info);
-        }
+        for (unsigned i = 0; i < s->n_outputs; i++)
+                XRRFreeOutputInfo(s->outputs[i].info);
         for (unsigned i = 0; i < s->n_crtcs; i++)
-                free(s->crtcs[i].info);
+                XRRFreeCrtcInfo(s->crtcs[i].info);
         g_free(s->outputs);
         g_free(s->crtcs);
-        free(s->range);
-        free(s->resources);
+        if (s->resources)
+                XRRFreeScreenResources(s->resources);
         g_free(s);
         return NULL;
 }
 
-static bool read_outputs(const XRandr *x, XState *s) {
-        const xcb_randr_output_t *ids = xcb_randr_get_screen_resources_current_outputs(s->resources);
-        unsigned n = s->resources->num_outputs;
+static bool read_outputs(XServer *x, XState *s) {
+        unsigned n = (unsigned) s->resources->noutput;
 
         s->outputs = g_new0(XOutput, n);
         for (unsigned i = 0; i < n; i++) {
                 XOutput *o = &s->outputs[i];
 
-                o->id = ids[i];
-                o->info = REPLY(x, randr_get_output_info, o->id, s->resources->config_timestamp);
+                o->id = s->resources->outputs[i];
+                o->info = XRRGetOutputInfo(x->display, s->resources, o->id);
                 if (!o->info)
                         return false;
                 s->n_outputs++;
-                o->name = g_strndup((const char *) xcb_randr_get_output_info_name(o->info),
-                                    (gsize) xcb_randr_get_output_info_name_length(o->info));
-                o->is_virtual = connector_is_virtual(o->name, "/sys");
+                o->is_virtual = connector_is_virtual(o->info->name, "/sys");
         }
         return true;
 }
@@ -54,16 +44,15 @@ static bool drives_real_monitor(const XState *s, const XCrtc *c) {
         return false;
 }
 
-static bool read_crtcs(const XRandr *x, XState *s) {
-        const xcb_randr_crtc_t *ids = xcb_randr_get_screen_resources_current_crtcs(s->resources);
-        unsigned n = s->resources->num_crtcs;
+static bool read_crtcs(XServer *x, XState *s) {
+        unsigned n = (unsigned) s->resources->ncrtc;
 
         s->crtcs = g_new0(XCrtc, n);
         for (unsigned i = 0; i < n; i++) {
                 XCrtc *c = &s->crtcs[i];
 
-                c->id = ids[i];
-                c->info = REPLY(x, randr_get_crtc_info, c->id, s->resources->config_timestamp);
+                c->id = s->resources->crtcs[i];
+                c->info = XRRGetCrtcInfo(x->display, s->resources, c->id);
                 if (!c->info)
                         return false;
                 s->n_crtcs++;
@@ -72,57 +61,49 @@ static bool read_crtcs(const XRandr *x, XState *s) {
         return true;
 }
 
-XState *xstate_read(const XRandr *x, bool probe) {
-        g_autoptr(XState) s = g_new0(XState, 1);
-        xcb_randr_get_output_primary_reply_t *primary;
-        xcb_get_geometry_reply_t *geometry;
+static bool read_screen(XServer *x, XState *s) {
+        unsigned width, height, border, depth;
+        Window root;
+        int left, top;
 
-        if (probe)
-                free(REPLY(x, randr_get_screen_resources, x->root));
-        s->resources = REPLY(x, randr_get_screen_resources_current, x->root);
-        s->range = REPLY(x, randr_get_screen_size_range, x->root);
-        geometry = REPLY(x, get_geometry, x->root);
-        primary = REPLY(x, randr_get_output_primary, x->root);
-        if (geometry) {
-                s->width = geometry->width;
-                s->height = geometry->height;
-        }
-        if (primary)
-                s->primary = primary->output;
-        free(geometry);
-        free(primary);
-        s->width_mm = x->width_mm;
-        s->height_mm = x->height_mm;
-        if (!s->resources || !s->range || s->width == 0 || !read_outputs(x, s) || !read_crtcs(x, s))
+        if (!XRRGetScreenSizeRange(x->display, x->root, &s->min_width, &s->min_height, &s->max_width,
+                                   &s->max_height) ||
+            !XGetGeometry(x->display, x->root, &root, &left, &top, &width, &height, &border, &depth))
+                return false;
+        s->width = (int) width;
+        s->height = (int) height;
+        s->primary = XRRGetOutputPrimary(x->display, x->root);
+        /* Only events tell of its millimetres. */
+        xserver_read_events(x);
+        s->width_mm = DisplayWidthMM(x->display, DefaultScreen(x->display));
+        s->height_mm = DisplayHeightMM(x->display, DefaultScreen(x->display));
+        return !x->gone;
+}
+
+XState *xstate_read(XServer *x, bool probe) {
+        g_autoptr(XState) s = g_new0(XState, 1);
+
+        if (x->gone)
+                return NULL;
+        s->resources = probe ? XRRGetScreenResources(x->display, x->root)
+                             : XRRGetScreenResourcesCurrent(x->display, x->root);
+        if (!s->resources || !read_screen(x, s) || !read_outputs(x, s) || !read_crtcs(x, s))
                 return NULL;
         return g_steal_pointer(&s);
 }
 
-XCrtc *xstate_crtc(const XState *s, xcb_randr_crtc_t id) {
+XCrtc *xstate_crtc(const XState *s, RRCrtc id) {
         for (unsigned i = 0; id && i < s->n_crtcs; i++)
                 if (s->crtcs[i].id == id)
                         return &s->crtcs[i];
         return NULL;
 }
 
-const xcb_randr_mode_info_t *xstate_mode(const XState *s, xcb_randr_mode_t id) {
-        const xcb_randr_mode_info_t *modes = xcb_randr_get_screen_resources_current_modes(s->resources);
-
-        for (unsigned i = 0; id && i < s->resources->num_modes; i++)
-                if (modes[i].id == id)
-                        return &modes[i];
+const XRRModeInfo *xstate_mode(const XState *s, RRMode id) {
+        for (int i = 0; id && i < s->resources->nmode; i++)
+                if (s->resources->modes[i].id == id)
+                        return &s->resources->modes[i];
         return NULL;
-}
-
-const char *xstate_mode_name(const XState *s, const xcb_randr_mode_info_t *mode, unsigned *ret_n) {
-        const xcb_randr_mode_info_t *modes = xcb_randr_get_screen_resources_current_modes(s->resources);
-        const char *names = (const char *) xcb_randr_get_screen_resources_current_names(s->resources);
-
-        /* One after the other. */
-        for (; modes < mode; modes++)
-                names += modes->name_len;
-        *ret_n = mode->name_len;
-        return names;
 }
 
 XOutput *xstate_find(const XState *s, const Monitor *m) {
@@ -133,7 +114,8 @@ XOutput *xstate_find(const XState *s, const Monitor *m) {
 
                 if (!o->is_virtual)
                         continue;
-                if (monitor_has(m, LAYOUT_CONNECTOR) ? g_str_equal(o->name, m->connector) : id == m->id)
+                if (monitor_has(m, LAYOUT_CONNECTOR) ? g_str_equal(o->info->name, m->connector)
+                                                     : id == m->id)
                         return o;
                 id++;
         }
@@ -150,7 +132,7 @@ static Monitor *add_output(Layout *l, const XOutput *o, int32_t *id) {
 
         if (!m)
                 return NULL;
-        (void) monitor_set_text(m, LAYOUT_CONNECTOR, o->name);
+        (void) monitor_set_text(m, LAYOUT_CONNECTOR, o->info->name);
         if (o->is_virtual)
                 (void) monitor_set_int(m, LAYOUT_ID, (*id)++);
         (void) monitor_set_int(m, LAYOUT_WIDTH_MM, o->info->mm_width);
@@ -166,7 +148,7 @@ void xstate_layout(const XState *s, Layout *ret) {
                 const XOutput *o = &s->outputs[i];
                 Monitor *m = add_output(ret, o, &id);
                 const XCrtc *c = xstate_crtc(s, o->info->crtc);
-                const xcb_randr_mode_info_t *mode = c ? xstate_mode(s, c->info->mode) : NULL;
+                const XRRModeInfo *mode = c ? xstate_mode(s, c->info->mode) : NULL;
 
                 if (!m)
                         return;
@@ -181,43 +163,44 @@ void xstate_layout(const XState *s, Layout *ret) {
 }
 
 /* A number that the driver attaches to an output, as where the console's window for it is. */
-static bool read_suggested(const XRandr *x, const XOutput *o, const char *name, int32_t *ret) {
-        xcb_intern_atom_reply_t *atom = REPLY(x, intern_atom, true, (uint16_t) strlen(name), name);
-        xcb_randr_get_output_property_reply_t *property = NULL;
-        bool found;
+static bool read_suggested(XServer *x, const XOutput *o, Atom name, int32_t *ret) {
+        unsigned long n = 0, left;
+        unsigned char *value = NULL;
+        int format = 0;
+        Atom type;
 
-        if (atom && atom->atom)
-                property = REPLY(x, randr_get_output_property, o->id, atom->atom, XCB_ATOM_INTEGER, 0, 1,
-                                 false, false);
-        found = property && property->format == 32 && property->num_items == 1;
-        if (found)
-                memcpy(ret, xcb_randr_get_output_property_data(property), sizeof *ret);
-        free(property);
-        free(atom);
-        return found;
+        if (!x->gone)
+                (void) XRRGetOutputProperty(x->display, o->id, name, 0, 1, False, False, XA_INTEGER, &type,
+                                            &format, &n, &left, &value);
+        if (!value)
+                return false;
+        if (format == 32 && n == 1)
+                *ret = (int32_t) * (long *) (void *) value; /* 32 bits of the server are a long of Xlib */
+        (void) XFree(value);
+        return format == 32 && n == 1;
 }
 
-bool xstate_preferred(const XRandr *x, const XState *s, Layout *ret) {
+bool xstate_preferred(XServer *x, const XState *s, Layout *ret) {
         int32_t id = 0;
 
         ret->n = 0;
         for (unsigned i = 0; i < s->n_outputs; i++) {
                 const XOutput *o = &s->outputs[i];
-                const xcb_randr_mode_info_t *mode;
+                const XRRModeInfo *mode;
                 int32_t left, top;
                 Monitor *m;
 
                 if (!o->is_virtual || !(m = add_output(ret, o, &id)))
                         continue;
-                mode = o->info->connection == XCB_RANDR_CONNECTION_CONNECTED && o->info->num_preferred > 0
-                               ? xstate_mode(s, xcb_randr_get_output_info_modes(o->info)[0])
+                mode = o->info->connection == RR_Connected && o->info->npreferred > 0
+                               ? xstate_mode(s, o->info->modes[0])
                                : NULL;
                 (void) monitor_set_bool(m, LAYOUT_ENABLED, mode);
                 if (!mode)
                         continue;
                 set_size(m, mode->width, mode->height);
-                if (read_suggested(x, o, "suggested X", &left) &&
-                    read_suggested(x, o, "suggested Y", &top)) {
+                if (read_suggested(x, o, x->suggested[0], &left) &&
+                    read_suggested(x, o, x->suggested[1], &top)) {
                         (void) monitor_set_int(m, LAYOUT_X, left);
                         (void) monitor_set_int(m, LAYOUT_Y, top);
                 }

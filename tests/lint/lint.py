@@ -222,7 +222,7 @@ def layers():
 
 LIBRARIES = [
     ('glib', r'glib(\.h|/.*|-unix\.h|-object\.h)'), ('gio', r'gio/.*'), ('json-glib', r'json-glib/.*'),
-    ('xcb', r'xcb/.*'), ('x11', r'X11/.*'), ('pam', r'security/.*'),
+    ('x11', r'X11/.*'), ('pam', r'security/.*'),
 ] + [(f'sd-{s}', rf'systemd/sd-{s}\.h') for s in ('bus', 'event', 'login', 'daemon', 'journal', 'id128', 'device')]
 
 

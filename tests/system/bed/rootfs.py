@@ -13,7 +13,7 @@ from . import CACHE, HERE, BedError, cache_lock, host_run, need, need_root
 PACKAGES = """
     systemd-sysv dbus dbus-user-session libpam-systemd udev kmod login passwd polkitd
     procps iproute2 e2fsprogs tzdata python3 pamtester
-    libsystemd0 libglib2.0-0 libjson-glib-1.0-0 libxcb1 libxcb-randr0 libpam0g
+    libsystemd0 libglib2.0-0 libjson-glib-1.0-0 libx11-6 libxrandr2 libpam0g
 """.split()
 # What a flavour has beside PACKAGES.
 FLAVOURS = {
