@@ -4,6 +4,7 @@
 #include "layout-bus.h"
 #include "session-agent/effect.h"
 #include "util/log.h"
+#include "util/text.h"
 
 /* A console whose window is being resized has a new wish with every pixel. */
 #define HOST_USEC UINT64_C(250000)
@@ -102,17 +103,16 @@ static const Layout *wanted_of(const Console *c, const Screen *screen) {
         return screen->wanted;
 }
 
-/* Reads the answer to a layout, and keeps what became of it. Into @ret, or the reason why not, which is the
- * message's. */
-static const char *take_answer(Console *c, const char *id, sd_bus_message *m, bool verify, Layout *ret) {
+/* Reads the answer to a layout, and keeps what became of it. Into @ret, or the reason why not. */
+static char *take_answer(Console *c, const char *id, sd_bus_message *m, bool verify, Layout *ret) {
         const sd_bus_error *error = sd_bus_message_get_error(m);
         _cleanup_free_ char *nonsense = NULL;
-        const char *reason = NULL;
+        char *reason = NULL;
 
-        if (error)
-                reason = error->message ?: error->name;
+        if (error) /* in the agent's words, which may be any, of any length */
+                reason = cut_text(error->message ?: error->name, LAYOUT_TEXT_MAX);
         else if (layout_bus_read(m, ret, &nonsense) < 0 || nonsense)
-                reason = "The session agent's answer makes no sense";
+                reason = g_strdup("The session agent's answer makes no sense");
         if (!verify)
                 session_registry_arranged(c->registry, id, reason ? NULL : ret, reason ?: "");
         return reason;
@@ -124,7 +124,7 @@ static int on_arranged(sd_bus_message *m, void *userdata, sd_bus_error *ret_erro
         Screen *screen = userdata;
         Console *c = screen->console;
         _cleanup_free_ Layout *result = g_new0(Layout, 1);
-        const char *reason = take_answer(c, screen->id, m, false, result);
+        _cleanup_free_ char *reason = take_answer(c, screen->id, m, false, result);
         unsigned suppressed;
 
         if (reason && rate_limit(&c->refused_limit, &suppressed)) {
@@ -199,7 +199,7 @@ static int on_asked(sd_bus_message *m, void *userdata, sd_bus_error *ret_error) 
         Console *c = ask->console;
         const Session *s = session_registry_get(c->registry, ask->id);
         _cleanup_free_ Layout *result = g_new0(Layout, 1);
-        const char *reason = take_answer(c, ask->id, m, ask->verify, result);
+        _cleanup_free_ char *reason = take_answer(c, ask->id, m, ask->verify, result);
         const char *error = sd_bus_message_is_method_error(m, NULL) ? sd_bus_message_get_error(m)->name
                                                                     : SD_BUS_ERROR_FAILED;
         ConsoleDone done = ask->done;

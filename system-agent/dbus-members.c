@@ -6,6 +6,7 @@
 
 #include "layout-bus.h"
 #include "session-agent/effect.h"
+#include "util/text.h"
 #include "session-registry.h"
 
 #define TEXT_MAX 64U
@@ -33,15 +34,13 @@ const Member session_report_members[] = {
 };
 
 static int read_text(sd_bus_message *m, char **field) {
-        const char *s, *end;
+        const char *s;
         int r = sd_bus_message_read(m, "v", "s", &s);
 
         if (r < 0)
                 return r;
-        /* Never within a character: it goes back to the bus. */
-        (void) g_utf8_validate_len(s, strnlen(s, TEXT_MAX), &end);
         g_free(*field);
-        *field = g_strndup(s, (gsize) (end - s));
+        *field = cut_text(s, TEXT_MAX);
         return 0;
 }
 

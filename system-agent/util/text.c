@@ -68,6 +68,13 @@ int parse_uint64(const char *s, uint64_t *ret) {
         return 0;
 }
 
+char *cut_text(const char *s, size_t max) {
+        const char *end;
+
+        (void) g_utf8_validate_len(s, strnlen(s, max), &end);
+        return g_strndup(s, (gsize) (end - s));
+}
+
 bool next_line(const char **text, const char **ret, size_t *ret_n) {
         const char *line = *text, *end;
 

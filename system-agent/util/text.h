@@ -19,6 +19,10 @@ int scan_uint64(const char **p, uint64_t *ret);
 /* The same for a text that is nothing but digits. */
 int parse_uint64(const char *s, uint64_t *ret);
 
+/* The beginning of @s, of @max bytes at the most, and up to the first that is no UTF-8; never ends within a
+ * character. */
+char *cut_text(const char *s, size_t max);
+
 /* Takes the next line off *@text: *@ret of @ret_n bytes, without its newline. False at the end. */
 bool next_line(const char **text, const char **ret, size_t *ret_n);
 

@@ -27,7 +27,8 @@ class Played(Peer):
 
     def __init__(self, seat, session, refuse=None, **offer):
         super().__init__(seat.bus)
-        self.layouts, self.effects, self.console, self.refuse = [], [], [], refuse
+        self.layouts, self.effects, self.console = [], [], []
+        self.refuse, self.reason, self.answer = refuse, "the desktop's reason", None
         xml = (SOURCES / "dbus-interfaces/org.ovirt.GuestAgent1.SessionAgent.xml").read_text()
         interface = Gio.DBusNodeInfo.new_for_xml(xml).lookup_interface(AGENT_INTERFACE)
         self.export(AGENT_PATH, interface, {"ApplyLayout": self._apply, "SetEffects": self._effects,
@@ -54,8 +55,8 @@ class Played(Peer):
         if self.refuse is NEVER:
             return NEVER
         if self.refuse:
-            raise Error(self.refuse, "the desktop's reason")
-        return GLib.Variant("(aa{sv})", (layout(*monitors),))
+            raise Error(self.refuse, self.reason)
+        return self.answer or GLib.Variant("(aa{sv})", (layout(*monitors),))
 
     def _effects(self, _sender, off):
         self.effects.append(off)
@@ -161,6 +162,60 @@ def test_refused_by_the_desktop(guest):
     agent.refuse = None
     guest.monitors((801, 600))
     wait(lambda: guest.get("LayoutError") == "")
+
+
+def test_refusals_in_words_of_any_kind(guest):
+    """They are a user's: nothing in the log looks like another line, and nothing fills it, the bus or our memory."""
+    agent = guest.played(refuse=FAILED)
+    agent.reason = "no\n<0>kernel: gone\x1b[2J" + "ž" * 100000
+    for width in range(800, 808):
+        before = len(agent.layouts)
+        guest.monitors((width, 600))
+        wait(lambda before=before: len(agent.layouts) > before)
+    wait(lambda: guest.get("LayoutError"))
+    cut = agent.reason.encode()[:159].decode(errors="ignore")
+    assert guest.get("LayoutError") == cut
+    assert guest.root.call(NAME, guest.path(), SESSION, "ApplyLayout", GLib.Variant(
+        "(aa{sv}b)", (layout((640, 480)), False))).wait() == FAILED
+    lines = guest.agent.log("stay as they are")
+    assert len(lines) == 5 and all("no\\n<0>kernel: gone\\033[2J" in line and len(line) < 400 for line in lines)
+    assert not guest.agent.log("^<0>")
+
+
+@pytest.mark.parametrize("answer", [
+    GLib.Variant("(aa{sv})", ([{"width": GLib.Variant("s", "800")}],)), GLib.Variant("(aa{sv})", ([{}] * 65,)),
+    GLib.Variant("(aa{sv})", ([{"connector": GLib.Variant("s", "x" * 100000)}],))])
+def test_answers_that_make_no_sense(guest, answer):
+    agent = guest.played()
+    agent.answer = answer
+    guest.monitors((800, 600))
+    wait(lambda: guest.get("LayoutError") == "The session agent's answer makes no sense")
+    assert guest.get("LayoutResult") == []
+    assert guest.apply((640, 480)) == (None, FAILED)
+    agent.answer = None
+    assert not guest.apply((640, 480))[1]
+    assert guest.get("LayoutError") == ""
+
+
+def test_another_agent_does_not_wait_for_the_one_before(guest):
+    """Which has left with a call unanswered, but lives on."""
+    first = guest.played(refuse=NEVER)
+    guest.monitors((800, 600))
+    wait(lambda: first.layouts)
+    first.manager("Unregister")
+    second = guest.played()
+    wait(lambda: second.sizes() == [[(800, 600)]], 2)
+
+
+def test_what_was_wanted_of_a_session_ends_with_it(guest):
+    one, two = guest.played("1"), guest.played("2")
+    assert not guest.apply((640, 480), session="2")[1]
+    two.close()
+    guest.logins.remove("2")
+    wait(lambda: guest.root.call(NAME, guest.path("2"), PROPERTIES, "GetAll", GLib.Variant("(s)", (SESSION,))).wait())
+    guest.logins.add("2", "bob", uid=0)
+    anew = guest.played("2")
+    wait_while(lambda: anew.layouts == one.layouts == [], 0.6)
 
 
 def test_an_agent_that_comes_later_and_one_that_returns(guest):
@@ -330,6 +385,20 @@ def test_effects_for_agents_that_come_later(guest):
     assert agent.layouts == []
 
 
+def test_sessions_elsewhere_are_not_the_hosts(guest):
+    """Its console shows neither those of another seat nor those of other machines."""
+    guest.logins.add("3", "carol", uid=0, seat="seat1")
+    guest.logins.add("4", "dave", uid=0, remote=True)
+    here, *elsewhere = guest.played("1"), guest.played("3"), guest.played("4")
+    guest.send("effects-off")
+    guest.send("console-state", connected=False)
+    guest.monitors((800, 600))
+    wait(lambda: here.effects and here.console and here.layouts)
+    later = guest.played("2")
+    wait(lambda: later.effects and later.console)
+    wait_while(lambda: not any(a.effects or a.console or a.layouts for a in elsewhere), 0.6)
+
+
 def test_nothing_is_told_that_the_host_has_not_said(guest):
     agent = guest.played()
     wait_while(lambda: not agent.effects and not agent.console and not agent.layouts, 0.6)
@@ -352,6 +421,7 @@ def test_layouts_of_a_hostile_host(standing_guest, members):
     guest.send("monitors-config", **members)
     guest.send("echo", fence=1)
     guest.host.expect("echo")
+    wait_while(lambda: len(agent.layouts) == before, 0.4)       # longer than it would wait for a newer one
     guest.monitors((801 + before, 600))
     wait(lambda: len(agent.layouts) > before)
     assert agent.sizes()[before:] == [[(801 + before, 600)]]

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from gi.repository import Gio, GLib
 
-from rig.bus import MANAGER, NAME, PATH
+from rig.bus import MANAGER, NAME, PATH, SOURCES
 from rig.desktop import AGENT_INTERFACE, AGENT_PATH, NEVER, Agent, Call, LoginManager, Peer, USER, wait, wait_while
 from rig.pace import INSTRUMENTED, WRAPPER
 from rig.user_session import Guest, registered
@@ -67,6 +67,19 @@ def test_follows_a_name_that_changes_hands(guest):
     wait(lambda: second.of("Register"))
     assert first.ask("Lock").wait() == "org.freedesktop.DBus.Error.AccessDenied"
     assert second.ask("Lock").wait() == NOT_SUPPORTED
+
+
+def test_only_the_system_agent_is_answered(guest):
+    """Not another program of root's, whatever the method."""
+    system = guest.system_agent()
+    registered(guest.agent())
+    other = guest.keep(Peer(guest.system_bus))
+    xml = (SOURCES / "dbus-interfaces/org.ovirt.GuestAgent1.SessionAgent.xml").read_text()
+    examples = {"b": True, "as": [], "aa{sv}": []}
+    for method in Gio.DBusNodeInfo.new_for_xml(xml).lookup_interface(AGENT_INTERFACE).methods:
+        arguments = GLib.Variant.new_tuple(*(GLib.Variant(a.signature, examples[a.signature]) for a in method.in_args))
+        call = other.call(system.agent(), AGENT_PATH, AGENT_INTERFACE, method.name, arguments)
+        assert call.wait() == "org.freedesktop.DBus.Error.AccessDenied", method.name
 
 
 @pytest.mark.parametrize("error", ["NoSuchSession", "NotYourSession", "AlreadyRegistered", "TooMany", "RateLimited"])

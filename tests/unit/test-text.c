@@ -96,6 +96,30 @@ static void test_lines(void) {
         g_assert_false(next_line(&text, &line, &n));
 }
 
+static void test_cut(void) {
+        static const struct {
+                const char *text;
+                size_t max;
+                const char *expected;
+        } cases[] = {
+                {"abc", 3, "abc"},
+                {"abc", 2, "ab"},
+                {"abc", 0, ""},
+                {"", 5, ""},
+                {"až", 3, "až"},
+                {"až", 2, "a"},
+                {"a\xff"
+                 "c",
+                 9, "a"},
+        };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+                g_autofree char *cut = cut_text(cases[i].text, cases[i].max);
+
+                g_assert_cmpstr(cut, ==, cases[i].expected);
+        }
+}
+
 static void test_assignment(void) {
         static const struct {
                 const char *line;
@@ -133,6 +157,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/text/unescape", test_unescape);
         g_test_add_func("/text/numbers", test_numbers);
         g_test_add_func("/text/lines", test_lines);
+        g_test_add_func("/text/cut", test_cut);
         g_test_add_func("/text/assignment", test_assignment);
         return g_test_run();
 }
