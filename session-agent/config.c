@@ -89,13 +89,12 @@ static void warn_of_unknown_keys(const char *path, GKeyFile *file) {
         }
 }
 
-static GKeyFile *read_file(const char *path, GError **error) {
+Config *config_parse(const char *path, const char *text, size_t n, GError **error) {
         g_autoptr(GKeyFile) file = g_key_file_new();
-        g_autofree char *text = NULL;
-        size_t n;
+        g_autofree Config *c = g_new0(Config, 1);
 
-        if (!g_file_get_contents(path, &text, &n, error))
-                return NULL;
+        *c = (Config){
+                .effects_off = EFFECTS_HOST, .effects_allowed = EFFECTS_ALL, .monitors_follow = FOLLOW_AUTO};
         if (n > FILE_SIZE_MAX || memchr(text, 0, n)) {
                 g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_PARSE, "%s is no configuration", path);
                 return NULL;
@@ -104,24 +103,6 @@ static GKeyFile *read_file(const char *path, GError **error) {
                 g_prefix_error(error, "%s: ", path);
                 return NULL;
         }
-        return g_steal_pointer(&file);
-}
-
-Config *config_load(const char *path, GError **error) {
-        g_autoptr(GError) missing = NULL;
-        g_autoptr(GKeyFile) file = read_file(path ?: SESSION_CONFIG_FILE, path ? error : &missing);
-        g_autofree Config *c = g_new0(Config, 1);
-
-        *c = (Config){
-                .effects_off = EFFECTS_HOST, .effects_allowed = EFFECTS_ALL, .monitors_follow = FOLLOW_AUTO};
-        if (!file) {
-                if (!path && g_error_matches(missing, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-                        return g_steal_pointer(&c);
-                if (missing)
-                        g_propagate_error(error, g_steal_pointer(&missing));
-                return NULL;
-        }
-        path = path ?: SESSION_CONFIG_FILE;
         for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
                 const Key *key = &keys[i];
                 g_autofree char *value = g_key_file_get_value(file, key->section, key->name, NULL);
@@ -135,6 +116,19 @@ Config *config_load(const char *path, GError **error) {
         }
         warn_of_unknown_keys(path, file);
         return g_steal_pointer(&c);
+}
+
+Config *config_load(const char *path, GError **error) {
+        g_autoptr(GError) reason = NULL;
+        g_autofree char *text = NULL;
+        size_t n = 0;
+
+        if (!g_file_get_contents(path ?: SESSION_CONFIG_FILE, &text, &n, &reason) &&
+            (path || !g_error_matches(reason, G_FILE_ERROR, G_FILE_ERROR_NOENT))) {
+                g_propagate_error(error, g_steal_pointer(&reason));
+                return NULL;
+        }
+        return config_parse(path ?: SESSION_CONFIG_FILE, text ?: "", n, error);
 }
 
 Config *config_free(Config *c) {

@@ -26,6 +26,8 @@ typedef struct Config {
 /* Reads @path; NULL stands for the installed file, which may be missing. The error names the file, and the
  * key and what would be right if it is a value; an unknown key is a warning on the log. */
 Config *config_load(const char *path, GError **error);
+/* The same for what has been read from @path. */
+Config *config_parse(const char *path, const char *text, size_t n, GError **error);
 Config *config_free(Config *c);
 
 /* Writes the effective configuration as a file that config_load() reads. */

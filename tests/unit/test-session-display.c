@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "display.h"
 
+#include <sys/socket.h>
+
 #include "display-ops.h"
 
 /* Two back-ends in place of the real ones: what is followed, when, and by which of them. */
@@ -11,6 +13,8 @@ typedef struct Played {
         unsigned applied;
         Layout asked;
         bool does_not_answer;
+        DisplayDone done;
+        void *userdata;
 } Played;
 
 static Played mutter, xrandr;
@@ -39,6 +43,8 @@ static void played_apply(void *self, const Layout *wanted, bool verify, DisplayD
 
         p->applied++;
         p->asked = *wanted;
+        p->done = done;
+        p->userdata = userdata;
         if (!p->does_not_answer)
                 done(wanted, NULL, userdata);
 }
@@ -211,6 +217,160 @@ static void test_one_at_a_time(void) {
         display_free(d);
 }
 
+/* A bus of two, for calls that are real. */
+
+typedef struct Bus {
+        GDBusConnection *ends[2]; /* who asks, and who is asked */
+        Display *display;
+} Bus;
+
+typedef struct Answer {
+        bool there;
+        char *error; /* its name, or NULL */
+} Answer;
+
+static void on_connected(GObject *source, GAsyncResult *result, gpointer userdata) {
+        g_autoptr(GError) error = NULL;
+
+        *(GDBusConnection **) userdata = g_dbus_connection_new_finish(result, &error);
+        g_assert_no_error(error);
+}
+
+static void on_call(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
+                    const char *method, GVariant *arguments, GDBusMethodInvocation *invocation,
+                    gpointer userdata) {
+        const Bus *b = userdata;
+        g_autoptr(GVariant) layout = NULL;
+        gboolean verify;
+
+        g_variant_get(arguments, "(@aa{sv}b)", &layout, &verify);
+        display_apply(b->display, layout, verify, invocation);
+}
+
+static void on_answer(GObject *bus, GAsyncResult *result, gpointer userdata) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) value = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
+        Answer *answer = userdata;
+
+        answer->there = true;
+        answer->error = value ? NULL : g_dbus_error_get_remote_error(error);
+}
+
+static void bus_open(Bus *b, Display *d) {
+        static const GDBusConnectionFlags flags[] = {
+                G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT,
+                G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
+                        G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_ALLOW_ANONYMOUS,
+        };
+        static const GDBusInterfaceVTable vtable = {.method_call = on_call};
+        g_autoptr(GDBusNodeInfo) node = g_dbus_node_info_new_for_xml(
+                "<node><interface name='a.b'><method name='Apply'><arg type='aa{sv}' direction='in'/>"
+                "<arg type='b' direction='in'/><arg type='aa{sv}' direction='out'/></method></interface>"
+                "</node>",
+                NULL);
+        g_autofree char *guid = g_dbus_generate_guid();
+        int fds[2];
+
+        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+        *b = (Bus){.display = d};
+        for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+                g_autoptr(GSocket) socket = g_socket_new_from_fd(fds[i], NULL);
+                g_autoptr(GSocketConnection) stream = g_socket_connection_factory_create_connection(socket);
+
+                g_dbus_connection_new(G_IO_STREAM(stream), i > 0 ? guid : NULL, flags[i], NULL, NULL,
+                                      on_connected, &b->ends[i]);
+        }
+        while (!b->ends[0] || !b->ends[1])
+                g_main_context_iteration(NULL, true);
+        g_assert_cmpuint(g_dbus_connection_register_object(b->ends[1], "/", node->interfaces[0], &vtable, b,
+                                                           NULL, NULL),
+                         >, 0);
+}
+
+static void bus_close(Bus *b) {
+        for (size_t i = 0; i < G_N_ELEMENTS(b->ends); i++) {
+                (void) g_dbus_connection_close_sync(b->ends[i], NULL, NULL);
+                g_object_unref(b->ends[i]);
+        }
+}
+
+static void ask(Bus *b, const char *layout, bool verify, Answer *answer) {
+        *answer = (Answer){};
+        g_dbus_connection_call(b->ends[0], NULL, "/", "a.b", "Apply",
+                               g_variant_new("(@aa{sv}b)", g_variant_new_parsed(layout), verify), NULL,
+                               G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_answer, answer);
+}
+
+static void assert_answer(Answer *answer, const char *error) {
+        while (!answer->there)
+                g_main_context_iteration(NULL, true);
+        g_assert_cmpstr(answer->error, ==, error);
+        g_clear_pointer(&answer->error, g_free);
+}
+
+#define SMALL "@aa{sv} [{'width':<640>,'height':<480>}]"
+
+static void test_asked(void) {
+        Display *d = begin(FOLLOW_NEVER, "");
+        Answer first, second, third;
+        Bus b;
+
+        bus_open(&b, d);
+        ask(&b, "@aa{sv} []", false, &first);
+        assert_answer(&first, "org.freedesktop.DBus.Error.InvalidArgs");
+        ask(&b, SMALL, false, &first);
+        assert_answer(&first, NULL);
+        g_assert_cmpuint(xrandr.applied, ==, 1);
+        g_assert_cmpint(xrandr.asked.monitors[0].width, ==, 640);
+        /* One is being carried out, one is overtaken while it waits, and one waits. */
+        xrandr.does_not_answer = true;
+        ask(&b, SMALL, false, &first);
+        while (xrandr.applied < 2)
+                g_main_context_iteration(NULL, true);
+        ask(&b, SMALL, false, &second);
+        ask(&b, "@aa{sv} [{'width':<641>,'height':<480>}]", false, &third);
+        assert_answer(&second, "org.ovirt.GuestAgent1.Error.Superseded");
+        g_assert_false(first.there || third.there);
+        g_assert_cmpuint(xrandr.applied, ==, 2);
+        xrandr.does_not_answer = false;
+        xrandr.done(NULL, "It is so", xrandr.userdata);
+        assert_answer(&first, "org.freedesktop.DBus.Error.Failed");
+        assert_answer(&third, NULL);
+        g_assert_cmpint(xrandr.asked.monitors[0].width, ==, 641);
+        xrandr.present = false;
+        tell(&xrandr);
+        ask(&b, SMALL, false, &first);
+        assert_answer(&first, "org.freedesktop.DBus.Error.NotSupported");
+        bus_close(&b);
+        display_free(d);
+}
+
+/* What the hardware prefers right after it was made to do something is no wish of its own. */
+static void test_echo(void) {
+        Display *d = begin(FOLLOW_ALWAYS, "");
+        Answer answer;
+        Bus b;
+
+        bus_open(&b, d);
+        ask(&b, SMALL, true, &answer);
+        assert_answer(&answer, NULL);
+        prefer(901); /* nothing was done */
+        pass(500);
+        g_assert_cmpuint(xrandr.applied, ==, 2);
+        ask(&b, SMALL, false, &answer);
+        assert_answer(&answer, NULL);
+        prefer(902);
+        pass(500);
+        g_assert_cmpuint(xrandr.applied, ==, 3);
+        pass(700);
+        prefer(903);
+        pass(500);
+        g_assert_cmpuint(xrandr.applied, ==, 4);
+        g_assert_cmpint(xrandr.asked.monitors[0].width, ==, 903);
+        bus_close(&b);
+        display_free(d);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/display/follows", test_follows);
@@ -218,5 +378,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/display/policy", test_policy);
         g_test_add_func("/display/back-ends", test_back_ends);
         g_test_add_func("/display/one-at-a-time", test_one_at_a_time);
+        g_test_add_func("/display/asked", test_asked);
+        g_test_add_func("/display/echo", test_echo);
         return g_test_run();
 }

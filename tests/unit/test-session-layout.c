@@ -37,6 +37,9 @@ static void test_check(void) {
                  "[{'id': <0>, 'enabled': <false>, 'primary': <false>}, "
                  "{'id': <1>, 'enabled': <true>, 'width': <8>, 'height': <8>, 'primary': <true>}, "
                  "{'id': <2>, 'enabled': <false>, 'width': <8>, 'height': <8>, 'primary': <false>}]"},
+                {"[{'enabled': <false>, 'primary': <true>}, {'width': <8>, 'height': <8>}]",
+                 "[{'id': <0>, 'enabled': <false>, 'primary': <false>}, "
+                 "{'id': <1>, 'enabled': <true>, 'width': <8>, 'height': <8>, 'primary': <false>}]"},
                 /* What is a result's, and what nobody knows. */
                 {"[{'width': <800>, 'height': <600>, 'error': <'x'>, 'depth': <32>}]",
                  "[{'id': <0>, 'enabled': <true>, 'width': <800>, 'height': <600>, 'primary': <false>}]"},
