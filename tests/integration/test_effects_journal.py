@@ -213,6 +213,31 @@ def test_bad_lines(guest, bad):
     assert guest.home.dconf() == {**before, path_of(INTERFACE, "font-antialiasing"): "'rgba'"}
 
 
+@pytest.mark.parametrize("bad", [
+    ("wallpaper", "org.kde.plasmashell", "1", "'x\\'; evil(); \\''", "'org.kde.color'"),
+    ("wallpaper", "org.kde.plasmashell", "1", "''", "'org.kde.color'"),
+    ("wallpaper", "org.kde.plasmashell", "1", "-", "'org.kde.color'"),
+    ("wallpaper", "org.kde.plasmashell", "1); evil(", "'org.kde.image'", "'org.kde.color'"),
+    ("wallpaper", "org.kde.plasmashell", "1", "'org.kde.image'", "'evil'"),
+    ("animation", "org.kde.plasmashell", "1", "'org.kde.image'", "'org.kde.color'"),
+    ("animation", "org.kde.KWin", "active", "false", "false"),
+    ("animation", "org.kde.KWin", "active", "false", "true"),
+    ("animation", "org.kde.KWin", "active", "-", "false"),
+    ("animation", "org.kde.KWin", "evil", "true", "false"),
+    ("wallpaper", "org.kde.KWin", "active", "true", "false"),
+    ("font-smooth", "kdeglobals", "General/evil", "'true'", "'false'"),
+    ("font-smooth", "kdeglobals", "General/XftAntialias", "'true'", "'evil'"),
+    ("animation", "kdeglobals", "General/XftAntialias", "'true'", "'false'"),
+    ("font-smooth", "evil", "General/XftAntialias", "'true'", "'false'")], ids=range(15))
+def test_bad_lines_of_kde(guest, bad):
+    """Much of them would become a part of a script, or of a command."""
+    effect, *others = bad
+    guest.home.write(guest.home.journal, HEADING + line("kde", effect, "changed", *others))
+    agent = guest.agent()
+    wait(lambda: not guest.home.journal.exists())
+    assert len(agent.log("none of ours")) == 1
+
+
 def test_value_that_is_none(guest):
     """Of the right type, but not one of those that the schema knows."""
     guest.home.set(BACKGROUND, "picture-options", "'none'")
@@ -238,6 +263,22 @@ def test_journal_that_is_no_file(guest, kind):
     system.set_effects()
     assert guest.home.dconf() == {path_of(*ANIMATIONS): "false"}
     assert elsewhere.read_bytes() == HEADING + GOOD
+
+
+@pytest.mark.parametrize("call", ["openat", "fsync", "renameat"])
+def test_journal_that_cannot_be_written(guest, call):
+    """As on a full disk: nothing is changed that could not be given back."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    system = guest.system_agent()
+    path = guest.home.state / "effects.journal.new" if call == "openat" else ""
+    guest.home.write(guest.home.state / "effects.lock", "")
+    agent = guest.agent(wrapper=["strace", "-D", "-f", "-qq", "-o", "/dev/null", *(["-P", path.name] if path else []),
+                                 "-e", f"trace={call}", "-e", f"inject={call}:error=ENOSPC"])
+    assert system.tell("SetEffects", "as", ALL).wait() is None
+    wait(lambda: agent.log("cannot be kept what the user has: No space left"))
+    wait_while(lambda: system.last() == set() and guest.home.dconf() == {}, 1)
+    assert not guest.home.journal.exists()
 
 
 def test_home_that_cannot_be_written(guest):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from gi.repository import Gio, GLib
 
-from rig.desktop import AS_USER, wait
+from rig.desktop import AS_USER, Peer, wait, wait_while
 from rig.home import ALL, Guest
 
 FACTOR = ("KDE", "AnimationDurationFactor")
@@ -105,6 +105,48 @@ def test_locked_setting(kde):
     wait(lambda: system.last() == {"font-smooth"}, 10)
     system.set_effects()
     assert kde.settings() == ["[KDE]", "AnimationDurationFactor[$i]=1"]
+
+
+def test_values_that_are_no_words(kde):
+    """Nobody knows what they are for, and how they would be written again."""
+    kde.home.write(kde.file, "[General]\nXftAntialias=a, b\\t\n[KDE]\nAnimationDurationFactor[$d]\n")
+    system = kde.system_agent()
+    kde.agent()
+    assert system.tell("SetEffects", "as", ["font-smooth", "animation"]).wait() is None
+    wait(lambda: system.last() == {"animation"})
+    assert [(c[4], c[5]) for c in kde.home.changes_of_journal()] == [("KDE/AnimationDurationFactor", "-")]
+    assert "XftAntialias=a, b\\t" in kde.settings()
+
+
+class PlayedShell(Peer):
+    """A shell that says what it likes of its desktops."""
+
+    def __init__(self, kde, desktops):
+        super().__init__(kde.session_bus)
+        self.scripts, self.desktops = [], desktops
+        node = Gio.DBusNodeInfo.new_for_xml("""<node><interface name="org.kde.PlasmaShell"><method name="evaluateScript">
+            <arg type="s" direction="in"/><arg type="s" direction="out"/></method></interface></node>""")
+        self.export("/PlasmaShell", node.interfaces[0], {"evaluateScript": self._evaluate})
+        self.own("org.kde.plasmashell")
+
+    def _evaluate(self, _sender, script):
+        self.scripts.append(script)
+        return GLib.Variant("(s)", (self.desktops,))
+
+
+def test_hostile_shell(kde, party):
+    """What it says becomes part of the next script only if it is a number and a word."""
+    shell = party.keep(PlayedShell(kde, "1 org.kde.image\n2 x');evil('\n3);evil( org.kde.image\n4 a b\n\n5\n"
+                                        f"{'6' * 10} org.kde.image\n7 {'x' * 129}\n8 org.kde.color\n"))
+    system = kde.system_agent()
+    kde.agent()
+    assert system.tell("SetEffects", "as", ["wallpaper"]).wait() is None
+    wait(lambda: any("desktopById(1)" in script for script in shell.scripts))
+    wait(lambda: kde.home.changes_of_journal())
+    assert [(c[4], c[5]) for c in kde.home.changes_of_journal()] == [("1", "'org.kde.image'")]
+    shell.desktops = "x" * 1000000
+    assert system.tell("SetEffects", "as", []).wait() is None
+    wait_while(lambda: not any("evil" in script for script in shell.scripts), 1)
 
 
 def test_others_are_told(kde):

@@ -125,6 +125,18 @@ def test_off_already(xfce):
     assert xfce.all() == before
 
 
+def test_values_of_other_types(xfce):
+    """Are left alone."""
+    xfce.set(*COMPOSITING, "string", "yes")
+    before = xfce.all()
+    system = xfce.system_agent()
+    xfce.agent()
+    system.set_effects("animation")
+    assert [c[4] for c in xfce.home.changes_of_journal()] == [ANIMATIONS[1]]
+    system.set_effects()
+    assert xfce.all() == before
+
+
 @pytest.mark.parametrize("end", ["host", "crash"])
 def test_his_change_wins(xfce, end):
     xfce.desktop_begins()
