@@ -10,8 +10,10 @@
 #define OUTPUT_MAX (1024 * 1024)
 /* Of one run of the tool, which takes half a second where nothing else is going on. */
 #define RUN_MSEC 4000
-/* How often it is asked whether there is a desktop that it knows: a session may have much to begin with. */
-#define FIRST_TRIES 3
+/* How often it is asked whether there is a desktop that it knows, as a session may have much to begin with;
+ * and how long after the first time, which doubles. */
+#define FIRST_TRIES 6
+#define FIRST_PAUSE_MSEC 500
 
 /* KDE on Wayland, by its own tool: it has no news of changes, so that what is the case is asked for before
  * something is done, and after. */
@@ -20,7 +22,7 @@ typedef struct KScreen {
         char *tool;
         GCancellable *presence;
         GSubprocess *run;
-        unsigned deadline;
+        unsigned deadline, pause;
         void (*then)(struct KScreen *k, const char *output, size_t n);
         unsigned tries;
         MutterState *state; /* as it was last; NULL until there is one */
@@ -110,9 +112,19 @@ static void finish(KScreen *k, const char *reason) {
         done(reason ? NULL : &k->result, reason, k->userdata);
 }
 
+static void on_first_state(KScreen *k, const char *output, size_t n);
+
+static gboolean on_pause_end(gpointer userdata) {
+        KScreen *k = userdata;
+
+        k->pause = 0;
+        read_state(k, on_first_state);
+        return G_SOURCE_REMOVE;
+}
+
 static void on_first_state(KScreen *k, const char *output, size_t n) {
         if (!take_state(k, output, n) && ++k->tries < FIRST_TRIES)
-                read_state(k, on_first_state);
+                k->pause = g_timeout_add(FIRST_PAUSE_MSEC << (k->tries - 1), on_pause_end, k);
 }
 
 /* The tool says nothing of what the compositor has refused. */
@@ -195,6 +207,7 @@ static void kscreen_free(void *self) {
         g_cancellable_cancel(k->presence);
         g_object_unref(k->presence);
         g_clear_handle_id(&k->deadline, g_source_remove);
+        g_clear_handle_id(&k->pause, g_source_remove);
         if (k->run)
                 g_subprocess_force_exit(k->run);
         g_clear_object(&k->run);

@@ -10,7 +10,7 @@ from rig.bus import SOURCES
 from rig.desktop import AS_USER, wait
 from rig.display import Dummy, KWin, Mutter, Phoc, Sway, Virtual, Vnc, apply_layout
 from rig.pace import scaled
-from test_session_agent import Guest
+from rig.user_session import Guest
 
 
 def rows():

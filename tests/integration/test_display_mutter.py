@@ -9,7 +9,7 @@ from gi.repository import Gio, GLib
 
 from rig.desktop import Error, Peer, wait, wait_while
 from rig.display import Dummy, Mutter, Virtual, apply_layout, ask_layout, displayed, get_layout, monitor, table
-from test_session_agent import Guest
+from rig.user_session import Guest
 
 FAILED = "org.freedesktop.DBus.Error.Failed"
 INVALID = "org.freedesktop.DBus.Error.InvalidArgs"

@@ -2,6 +2,7 @@
 """Visual effects on KDE: its settings with its own tools, and its shell and compositor on a display."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -131,6 +132,8 @@ class PlayedShell(Peer):
 
     def _evaluate(self, _sender, script):
         self.scripts.append(script)
+        for plugin, number in re.findall(r"wallpaperPlugin = '([^']*)'; \}\)\(desktopById\((\d+)\)", script):
+            self.desktops = re.sub(f"(?m)^{number} .*$", f"{number} {plugin}", self.desktops)
         return GLib.Variant("(s)", (self.desktops,))
 
 
@@ -144,9 +147,34 @@ def test_hostile_shell(kde, party):
     wait(lambda: any("desktopById(1)" in script for script in shell.scripts))
     wait(lambda: kde.home.changes_of_journal())
     assert [(c[4], c[5]) for c in kde.home.changes_of_journal()] == [("1", "'org.kde.image'")]
+    wait(lambda: "1 org.kde.color" in shell.desktops)
     shell.desktops = "x" * 1000000
     assert system.tell("SetEffects", "as", []).wait() is None
     wait_while(lambda: not any("evil" in script for script in shell.scripts), 1)
+
+
+def test_shell_that_begins_anew(kde, party):
+    """What he has turned on again stays so: a new shell is looked at, and told nothing."""
+    shell = party.keep(PlayedShell(kde, "1 org.kde.image\n2 org.kde.image\n"))
+    system = kde.system_agent()
+    kde.agent()
+    system.set_effects("wallpaper")
+    shell.close()
+    shell = party.keep(PlayedShell(kde, "1 org.kde.image\n2 org.kde.color\n"))
+    wait(lambda: system.last() == set(), what="the look at the new one")
+    wait_while(lambda: not any("wallpaperPlugin =" in script for script in shell.scripts), 5)
+    assert system.tell("SetEffects", "as", []).wait() is None
+    wait(lambda: shell.desktops == "1 org.kde.image\n2 org.kde.image\n")
+
+
+def test_file_that_is_too_large(kde):
+    """Is left alone, whatever it is."""
+    kde.home.write(kde.file, "[KDE]\nAnimationDurationFactor=1\n# " + "x" * 1024 * 1024)
+    system = kde.system_agent()
+    kde.agent()
+    assert system.tell("SetEffects", "as", ["animation"]).wait() is None
+    wait_while(lambda: system.last() in (None, set()), 4)
+    assert kde.home.changes_of_journal() == []
 
 
 def test_others_are_told(kde):

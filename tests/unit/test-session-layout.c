@@ -107,6 +107,7 @@ static void test_text(void) {
         g_assert_true(monitor_set_text(&m, LAYOUT_ERROR, reason));
         g_assert_true(g_str_has_prefix(reason, m.error));
         g_assert_cmpuint(strlen(m.error), >=, LAYOUT_TEXT_MAX - 1);
+        g_assert_cmpuint(strlen(m.error), <=, LAYOUT_TEXT_MAX);
         g_assert_true(g_utf8_validate(m.error, -1, NULL));
 }
 
