@@ -3,6 +3,7 @@
 
 #include "desktop-name.h"
 #include "effects-change.h"
+#include "effects-watch.h"
 
 /* Something to be done with a number of settings, in its own time. */
 typedef struct EffectsJob {
@@ -43,11 +44,8 @@ typedef struct EffectsBackend {
         /* Adds what would have to be changed to have @effects off. */
         void (*look)(EffectsJob *job, EffectsFamily family, unsigned effects);
         void (*carry_out[EFFECTS_OPERATIONS])(EffectsJob *job);
-        /* Calls @changed when look() may come to another result, until unwatch(). Costs nothing meanwhile.
-         */
-        void *(*watch)(const Desktop *desktop, EffectsFamily family, void (*changed)(void *userdata),
-                       void *userdata);
-        void (*unwatch)(void *watch);
+        /* Has @w listen to all after which look() may come to another result. */
+        void (*watch)(EffectsWatch *w, EffectsFamily family);
 } EffectsBackend;
 
 extern const EffectsBackend effects_gsettings, effects_xfconf, effects_kde;

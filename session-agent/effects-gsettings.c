@@ -203,27 +203,7 @@ static void restore(EffectsJob *job) {
                 sync_settings(job, on_restored);
 }
 
-typedef struct Watch {
-        GPtrArray *all; /* of GSettings */
-        void (*changed)(void *userdata);
-        void *userdata;
-} Watch;
-
-static void on_changed(GSettings *s, const char *key, gpointer userdata) {
-        const Watch *w = userdata;
-
-        w->changed(w->userdata);
-}
-
-static void *watch(const Desktop *desktop, EffectsFamily family, void (*changed)(void *userdata),
-                   void *userdata) {
-        Watch *w = g_new(Watch, 1);
-
-        *w = (Watch){
-                .all = g_ptr_array_new_with_free_func(g_object_unref),
-                .changed = changed,
-                .userdata = userdata,
-        };
+static void watch(EffectsWatch *w, EffectsFamily family) {
         for (size_t i = 0; i < G_N_ELEMENTS(settings); i++) {
                 const char *key = settings[i].key;
                 g_autoptr(GSettingsSchema) schema =
@@ -234,21 +214,10 @@ static void *watch(const Desktop *desktop, EffectsFamily family, void (*changed)
                 if (!schema)
                         continue;
                 s = g_settings_new_full(schema, NULL, NULL);
-                g_ptr_array_add(w->all, s);
-                g_signal_connect(s, signal, G_CALLBACK(on_changed), w);
+                effects_watch_object(w, s, signal);
                 /* It tells of what has been asked for only. */
                 g_variant_unref(g_settings_get_value(s, key));
         }
-        return w;
-}
-
-static void unwatch(void *watch) {
-        Watch *w = watch;
-
-        for (unsigned i = 0; i < w->all->len; i++)
-                (void) g_signal_handlers_disconnect_by_data(w->all->pdata[i], w);
-        g_ptr_array_unref(w->all);
-        g_free(w);
 }
 
 const EffectsBackend effects_gsettings = {
@@ -257,5 +226,4 @@ const EffectsBackend effects_gsettings = {
         .look = look,
         .carry_out = {[EFFECTS_MAKE] = make, [EFFECTS_CHECK] = check, [EFFECTS_RESTORE] = restore},
         .watch = watch,
-        .unwatch = unwatch,
 };

@@ -389,59 +389,17 @@ static void restore(EffectsJob *job) {
 }
 
 /* The shell says nothing of its wallpapers on the bus; some seconds later they are in its file. */
-typedef struct Watch {
-        GFileMonitor *files[2];
-        GDBusConnection *bus;
-        unsigned subscription;
-        void (*changed)(void *userdata);
-        void *userdata;
-} Watch;
-
-static void on_file(GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
-                    gpointer userdata) {
-        const Watch *w = userdata;
-
-        w->changed(w->userdata);
-}
-
-static void on_toggled(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
-                       const char *signal, GVariant *parameters, gpointer userdata) {
-        const Watch *w = userdata;
-
-        w->changed(w->userdata);
-}
-
-static void *watch(const Desktop *desktop, EffectsFamily family, void (*changed)(void *userdata),
-                   void *userdata) {
+static void watch(EffectsWatch *w, EffectsFamily family) {
         static const char *const names[] = {FILE_STORE, SHELL_FILE};
-        Watch *w = g_new0(Watch, 1);
 
-        w->bus = desktop->session_bus;
-        w->changed = changed;
-        w->userdata = userdata;
         for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
                 g_autoptr(GFile) file = g_file_new_build_filename(g_get_user_config_dir(), names[i], NULL);
+                GFileMonitor *monitor = g_file_monitor_file(file, G_FILE_MONITOR_NONE, NULL, NULL);
 
-                w->files[i] = g_file_monitor_file(file, G_FILE_MONITOR_NONE, NULL, NULL);
-                if (w->files[i])
-                        g_signal_connect(w->files[i], "changed", G_CALLBACK(on_file), w);
+                if (monitor)
+                        effects_watch_object(w, monitor, "changed");
         }
-        w->subscription = g_dbus_connection_signal_subscribe(w->bus, KWIN, COMPOSITING, "compositingToggled",
-                                                             "/Compositor", NULL, G_DBUS_SIGNAL_FLAGS_NONE,
-                                                             on_toggled, w, NULL);
-        return w;
-}
-
-static void unwatch(void *watch) {
-        Watch *w = watch;
-
-        for (size_t i = 0; i < G_N_ELEMENTS(w->files); i++)
-                if (w->files[i]) {
-                        (void) g_signal_handlers_disconnect_by_data(w->files[i], w);
-                        g_object_unref(w->files[i]);
-                }
-        g_dbus_connection_signal_unsubscribe(w->bus, w->subscription);
-        g_free(w);
+        effects_watch_bus(w, KWIN, "/Compositor", COMPOSITING, "compositingToggled");
 }
 
 const EffectsBackend effects_kde = {
@@ -451,5 +409,4 @@ const EffectsBackend effects_kde = {
         .look = look,
         .carry_out = {[EFFECTS_MAKE] = make, [EFFECTS_CHECK] = check, [EFFECTS_RESTORE] = restore},
         .watch = watch,
-        .unwatch = unwatch,
 };

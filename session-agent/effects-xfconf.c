@@ -266,35 +266,8 @@ static void restore(EffectsJob *job) {
         }
 }
 
-typedef struct Watch {
-        GDBusConnection *bus;
-        unsigned subscription;
-        void (*changed)(void *userdata);
-        void *userdata;
-} Watch;
-
-static void on_signal(GDBusConnection *bus, const char *sender, const char *path, const char *interface,
-                      const char *signal, GVariant *parameters, gpointer userdata) {
-        const Watch *w = userdata;
-
-        w->changed(w->userdata);
-}
-
-static void *watch(const Desktop *desktop, EffectsFamily family, void (*changed)(void *userdata),
-                   void *userdata) {
-        Watch *w = g_new(Watch, 1);
-
-        *w = (Watch){.bus = desktop->session_bus, .changed = changed, .userdata = userdata};
-        w->subscription = g_dbus_connection_signal_subscribe(w->bus, XFCONF, XFCONF, NULL, XFCONF_PATH, NULL,
-                                                             G_DBUS_SIGNAL_FLAGS_NONE, on_signal, w, NULL);
-        return w;
-}
-
-static void unwatch(void *watch) {
-        Watch *w = watch;
-
-        g_dbus_connection_signal_unsubscribe(w->bus, w->subscription);
-        g_free(w);
+static void watch(EffectsWatch *w, EffectsFamily family) {
+        effects_watch_bus(w, XFCONF, XFCONF_PATH, XFCONF, NULL);
 }
 
 const EffectsBackend effects_xfconf = {
@@ -303,5 +276,4 @@ const EffectsBackend effects_xfconf = {
         .look = look,
         .carry_out = {[EFFECTS_MAKE] = make, [EFFECTS_CHECK] = check, [EFFECTS_RESTORE] = restore},
         .watch = watch,
-        .unwatch = unwatch,
 };

@@ -50,11 +50,11 @@ struct Effects {
         bool failed;    /* some of what was to be restored has not been */
         bool ending;
 
-        unsigned held;   /* what has been dealt with, as far as it could be */
-        unsigned off;    /* of that, what has been toned down, or was */
-        unsigned undone; /* of that, what the user has turned on again since, or some of it */
-        void *watch;     /* for that, while there is something off */
-        bool stirred;    /* it has told of something */
+        unsigned held;       /* what has been dealt with, as far as it could be */
+        unsigned off;        /* of that, what has been toned down, or was */
+        unsigned undone;     /* of that, what the user has turned on again since, or some of it */
+        EffectsWatch *watch; /* for that, while there is something off */
+        bool stirred;        /* it has told of something */
 
         bool busy;
         unsigned effects; /* which something is being done to */
@@ -122,11 +122,11 @@ static void on_stirred(void *userdata) {
 }
 
 static void set_watch(Effects *e, bool on) {
-        if (on && !e->watch)
-                e->watch = backends[e->family]->watch(e->desktop, e->family, on_stirred, e);
-        else if (!on && e->watch) {
-                backends[e->family]->unwatch(e->watch);
-                e->watch = NULL;
+        if (!on)
+                e->watch = effects_watch_free(e->watch);
+        else if (!e->watch) {
+                e->watch = effects_watch_new(e->desktop->session_bus, on_stirred, e);
+                backends[e->family]->watch(e->watch, e->family);
         }
 }
 

@@ -139,14 +139,7 @@ def test_his_change_wins(guest, his, end):
         guest.home.reset(*ANIMATIONS)
         guest.home.reset(BACKGROUND, "picture-options")
     after = guest.home.dconf()
-    if end == "host":
-        system.set_effects()
-    elif end == "term":
-        agent.close()
-    else:
-        agent.kill()
-        guest.agent()
-        wait(lambda: not guest.home.journal.exists())
+    guest.end(end, system, agent)
     if his == "another":
         after.pop(path_of(*ANIMATIONS))
     elif his == "true":

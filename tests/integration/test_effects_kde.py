@@ -3,7 +3,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -18,10 +17,7 @@ SMOOTHING = ("General", "XftAntialias")
 
 class Kde(Guest):
     def __init__(self, directory, party, **environment):
-        for program in "kreadconfig5", "kwriteconfig5":
-            if not shutil.which(program):
-                pytest.skip(f"{program} is not installed")
-        super().__init__(directory, party, "KDE", **environment)
+        super().__init__(directory, party, "KDE", programs=["kreadconfig5", "kwriteconfig5"], **environment)
         self.file = self.home.path / "config/kdeglobals"
 
     def get(self, group, key):
@@ -61,16 +57,8 @@ def test_settings(kde, factor, smooth, end):
     system.set_effects("animation", "font-smooth")
     assert (kde.get(*FACTOR), kde.get(*SMOOTHING)) == ("0", "false")
     assert "AnimationDurationFactor=7" in kde.settings()
-    if end == "host":
-        system.set_effects()
-    elif end == "term":
-        agent.close()
-    else:
-        agent.kill()
-        kde.agent(desktop="GNOME")
-        wait(lambda: not kde.home.journal.exists())
+    kde.end(end, system, agent, desktop="GNOME")
     assert kde.settings() == before
-    assert not kde.home.journal.exists()
 
 
 def test_off_already_and_his_change(kde):

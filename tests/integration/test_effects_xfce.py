@@ -3,7 +3,6 @@
 
 import os
 import re
-import shutil
 
 import pytest
 
@@ -18,16 +17,13 @@ BACKDROP = "/backdrop/screen0/monitor{}/workspace{}/{}"
 
 class Xfce(Guest):
     def __init__(self, directory, party):
-        for program in "xfconf-query", "strace":
-            if not shutil.which(program):
-                pytest.skip(f"{program} is not installed")
         # The administrator's and the distribution's part.
         site = directory / "site/xfce4/xfconf/xfce-perchannel-xml"
         site.mkdir(parents=True)
         (site / "xsettings.xml").write_text("""<?xml version="1.0" encoding="UTF-8"?>
             <channel name="xsettings" version="1.0"><property name="Xft" type="empty">
             <property name="Antialias" type="int" value="-1"/></property></channel>""")
-        super().__init__(directory, party, "XFCE", XDG_CONFIG_DIRS=str(directory / "site"))
+        super().__init__(directory, party, "XFCE", programs=["xfconf-query"], XDG_CONFIG_DIRS=str(directory / "site"))
 
     def query(self, channel, *options):
         return self.home.run("xfconf-query", "-c", channel, *options, check=False)
@@ -49,12 +45,8 @@ class Xfce(Guest):
 
     def stored(self, name):
         """What the user has himself, by the file that is written when the daemon ends: a value or None."""
-        self.home.run("busctl", f"--address={self.session_bus.address}", "call", "org.freedesktop.DBus",
-                      "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId")
-        pid = self.home.run("busctl", f"--address={self.session_bus.address}", "call", "org.freedesktop.DBus",
-                            "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixProcessID", "s",
-                            "org.xfce.Xfconf").split()[1]
-        os.kill(int(pid), 15)
+        pid = self.process_of("org.xfce.Xfconf")
+        os.kill(pid, 15)
         wait(lambda: not os.path.exists(f"/proc/{pid}"))
         text = (self.home.path / "config/xfce4/xfconf/xfce-perchannel-xml/xsettings.xml").read_text()
         found = re.search(rf'<property name="{name}"[^>]*?(?: value="([^"]*)")?/?>', text)
@@ -147,12 +139,7 @@ def test_his_change_wins(xfce, end):
     xfce.set("xfce4-desktop", mine, "int", "5")
     xfce.reset(*COMPOSITING)
     xfce.set(*SMOOTHING, "int", "1")
-    if end == "host":
-        system.set_effects()
-    else:
-        agent.kill()
-        xfce.agent()
-        wait(lambda: not xfce.home.journal.exists())
+    xfce.end(end, system, agent)
     assert xfce.get("xfce4-desktop", mine) == "5"
     assert xfce.get("xfce4-desktop", BACKDROP.format("My_screen", 0, "image-style")) == "3"
     assert xfce.get(*SMOOTHING) == "1"
@@ -181,9 +168,7 @@ def test_crash_and_another_desktop(xfce):
     system = xfce.system_agent()
     agent = xfce.agent()
     system.set_effects(*ALL)
-    agent.kill()
-    xfce.agent(desktop="GNOME")
-    wait(lambda: not xfce.home.journal.exists())
+    xfce.end("crash", system, agent, desktop="GNOME")
     assert xfce.all() == before
 
 
@@ -225,9 +210,7 @@ def test_daemon_that_does_not_answer(xfce):
     system = xfce.system_agent()
     agent = xfce.agent()
     system.set_effects(*ALL)
-    pid = int(xfce.home.run("busctl", f"--address={xfce.session_bus.address}", "call", "org.freedesktop.DBus",
-                            "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixProcessID", "s",
-                            "org.xfce.Xfconf").split()[1])
+    pid = xfce.process_of("org.xfce.Xfconf")
     os.kill(pid, 19)
     kept = xfce.home.changes_of_journal()
     agent.close()

@@ -90,9 +90,12 @@ class Home:
 class Guest:
     """A user with sessions: s2 is the one that agents are of, unless they are told otherwise."""
 
-    def __init__(self, directory, party, desktop, services=(), **environment):
+    def __init__(self, directory, party, desktop, services=(), programs=(), **environment):
         if os.geteuid() != 0:
             pytest.skip("the bus policy knows root only")
+        for program in programs:
+            if not shutil.which(program):
+                pytest.skip(f"{program} is not installed")
         for package, there in {
                 "dconf-cli": shutil.which("dconf"), "libglib2.0-bin": shutil.which("gsettings"),
                 "dconf-service": os.path.exists("/usr/share/dbus-1/services/ca.desrt.dconf.service"),
@@ -106,6 +109,12 @@ class Guest:
         self.session_bus = self.keep(SessionBus(directory, services=self._services, **self.home.environment))
         self.home.bus = self.session_bus
         self.login1 = self.keep(LoginManager(self.system_bus))
+
+    def process_of(self, name):
+        """The one that owns a name on the bus of the session, which it is started for."""
+        answer = self.home.run("busctl", f"--address={self.session_bus.address}", "call", "org.freedesktop.DBus",
+                               "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixProcessID", "s", name)
+        return int(answer.split()[1])
 
     def new_session_bus(self):
         shutil.rmtree(self.directory / "user")
@@ -125,6 +134,19 @@ class Guest:
         return self.keep(Agent(self.directory, self.system_bus, self.session_bus, *options, wrapper=wrapper, **{
             "XDG_SESSION_ID": session, "XDG_CURRENT_DESKTOP": desktop or self.desktop, **self.home.environment,
             **environment}))
+
+
+    def end(self, how, system, agent, desktop=None):
+        """All is restored: at the host's word, when the agent ends, or after a crash by the next one, on another desktop if it
+        is so."""
+        if how == "host":
+            system.set_effects()
+        elif how == "term":
+            agent.close()
+        else:
+            agent.kill()
+            self.agent(desktop=desktop)
+        wait(lambda: not self.home.journal.exists())
 
 
 class System(SystemAgent):
