@@ -91,20 +91,11 @@ static const char *item(pam_handle_t *pamh, int type) {
         return value ?: "";
 }
 
-/* tty1 to tty63: virtual terminals are seat0's. */
-static bool is_virtual_terminal(const char *tty) {
-        const char *number = value_of(tty, "/dev/") ?: tty;
-
-        number = value_of(number, "tty") ?: "";
-        return *number >= '1' && *number <= '9' && strspn(number, "0123456789") == strlen(number);
-}
-
+/* What PAM knows of the terminal says nothing: GDM names tty1 for displays that are nowhere, too. */
 static bool is_seat0(pam_handle_t *pamh) {
         const char *seat = pam_getenv(pamh, "XDG_SEAT");
 
-        if (seat && *seat)
-                return strcmp(seat, "seat0") == 0;
-        return is_virtual_terminal(item(pamh, PAM_TTY));
+        return seat && strcmp(seat, "seat0") == 0;
 }
 
 /* The host shows the user the screen of seat0, and has the credentials of the person who looks at it. */

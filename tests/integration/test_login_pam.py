@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("pam_unix_under_sanitizers")
 
 MODULE, DRIVER = os.environ["PAM_OVIRT_CRED"], os.environ["PAM_DRIVER"]
 # Of Linux-PAM's <security/_pam_types.h>.
-SUCCESS, AUTH_ERR, AUTHINFO_UNAVAIL, USER_UNKNOWN = 0, 7, 9, 10
+SUCCESS, AUTH_ERR, AUTHINFO_UNAVAIL, USER_UNKNOWN, AUTHTOK_ERR = 0, 7, 9, 10, 20
 CLIENTS_MAX = 16                         # of the agent's
 LOCKED = {**ALICE, "locked": True}
 
@@ -152,3 +152,78 @@ def test_an_agent_that_does_not_answer(party, bus):
     seat.wait_log("has left without the credentials: they are dropped")
     assert seat.agent.log("has fetched") == []
     assert seat.fetch(token)[0] == NOTHING
+
+
+# --- the service's file of each family of distributions
+
+UNIX = "auth sufficient pam_unix.so nodelay\nauth required pam_deny.so\naccount required pam_unix.so\n"
+# What it includes: the same files in the same order, with those modules that everybody has.
+INCLUDED = {
+    "arch": {
+        "system-local-login": "auth include system-login\naccount include system-login\nsession include system-login\n",
+        "system-login": "auth requisite pam_nologin.so\nauth include system-auth\naccount include system-auth\n"
+                        "session include system-auth\n",
+        "system-auth": UNIX + "session required pam_permit.so\n",
+    },
+    "debian": {
+        "common-auth": "auth [success=1 default=ignore] pam_unix.so nodelay\nauth requisite pam_deny.so\n"
+                       "auth required pam_permit.so\n",
+        "common-account": "account required pam_unix.so\n",
+        "common-session": "session required pam_permit.so\n",
+    },
+    "redhat": {
+        "password-auth": UNIX + "session required pam_permit.so\n",
+        "postlogin": "session optional pam_permit.so\n",
+    },
+    "suse": {
+        "common-auth": "auth sufficient pam_unix.so try_first_pass nodelay\nauth required pam_deny.so\n",
+        "common-account": "account sufficient pam_unix.so\naccount required pam_deny.so\n",
+        "common-session": "session required pam_permit.so\n",
+        "postlogin-auth": "auth optional pam_permit.so\n",
+        "postlogin-account": "account optional pam_permit.so\n",
+        "postlogin-session": "session optional pam_permit.so\n",
+    },
+}
+
+
+@pytest.fixture
+def layout(greeter, party):
+    """Puts the service of a family of distributions in place of the case's own."""
+    def layout(family, leave_out=(), postlogin=""):
+        services = Path(party.directory) / "etc/pam.d"
+        for name, text in INCLUDED[family].items():
+            if name not in leave_out:
+                (services / name).write_text(text)
+        text = (Path(__file__).parents[2] / f"pam_ovirt_cred/gdm-ovirtcred.{family}").read_text()
+        (services / "sso").write_text(text.replace("pam_ovirt_cred.so", f"{MODULE} socket={greeter.path} timeout=10")
+                                      .replace("@postlogin@", postlogin))
+    return layout
+
+
+def test_all_layouts_are_tried():
+    assert {p.suffix[1:] for p in (Path(__file__).parents[2] / "pam_ovirt_cred").glob("gdm-ovirtcred.*")} == set(INCLUDED)
+
+
+@pytest.mark.parametrize("family", INCLUDED)
+def test_layout(greeter, layout, family):
+    """The distribution's own modules get the password, and the last word. No password can be changed."""
+    layout(family)
+    greeter.login("alice", "wr0ng")
+    assert greeter.authenticate(greeter.shown.token()) == [(AUTH_ERR, None)]
+    greeter.login("alice", PASSWORD)
+    application = greeter.start("account")
+    text, _ = application.communicate(greeter.shown.token(2) + "\n", timeout=scaled(30))
+    said = text.splitlines()
+    assert [line for line in said if line.startswith(("hidden", "visible"))] == ["hidden Token? "]
+    for line in f"authenticate {SUCCESS}", f"setcred {SUCCESS}", f"account {SUCCESS}", f"password {AUTHTOK_ERR}", "user alice":
+        assert line in said
+
+
+def test_layout_of_an_older_suse(greeter, layout):
+    """It has no files for what follows a login: where they were included all the same, nobody would be let in."""
+    missing = [name for name in INCLUDED["suse"] if name.startswith("postlogin")]
+    for postlogin, code in ("#", SUCCESS), ("", None):
+        layout("suse", leave_out=missing, postlogin=postlogin)
+        greeter.login("alice", PASSWORD)
+        (found, _), = greeter.authenticate(greeter.shown.token(1 + (code is None)))
+        assert (found == SUCCESS) == (code == SUCCESS)

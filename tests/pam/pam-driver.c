@@ -118,6 +118,10 @@ static void *transact(void *userdata) {
         fprintf(t->out, "authenticate %d\n", r);
         if (r == PAM_SUCCESS) {
                 fprintf(t->out, "setcred %d\n", pam_setcred(pamh, PAM_ESTABLISH_CRED));
+                if (first_argument("account")) {
+                        fprintf(t->out, "account %d\n", pam_acct_mgmt(pamh, 0));
+                        fprintf(t->out, "password %d\n", pam_chauthtok(pamh, 0));
+                }
                 check(pam_get_item(pamh, PAM_USER, &user) == PAM_SUCCESS, "user");
                 fprintf(t->out, "user %s\n", user ? (const char *) user : "");
                 environment = pam_getenvlist(pamh);
