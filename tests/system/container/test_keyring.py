@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """GNOME's keyring after a login by the host: as open as after one with a typed password."""
 import pytest
-from helpers import UNIT, until
+from helpers import UNIT, until, until_obeyed
 from logins import Login, keyring_is_locked, lock_keyring, make_keyring
-from test_login import heard, listen, login
+from sign_on import listen, login, tokens
 
 pytestmark = pytest.mark.desktop
 HEARD = "/run/heard-alice"
@@ -20,6 +20,7 @@ def locked_session(guest, host):
     make_keyring(guest, "alice", "secret")
     guest.run("systemctl", "restart", UNIT)
     host.expect("session-startup", within=5)
+    until_obeyed(guest)
     with Login(guest, "alice") as session:
         listen(guest, "alice", HEARD)
         yield session
@@ -31,9 +32,9 @@ def sign_on(guest, host, session):
     session.activate()
     session.hint(True)
     until(lambda: session.picture().get("Locked"), 5, "the agent knows")
-    before = len(heard(guest, HEARD))
+    before = len(tokens(guest, HEARD))
     login(host, "alice@example", "secret")
-    token = until(lambda: heard(guest, HEARD)[before:], 10, "the token")[0]
+    token = until(lambda: tokens(guest, HEARD)[before:], 10, "the token")[0]
     return Login(guest, "alice", name="sign-on", service="gdm-ovirtcred", answer=token)
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from helpers import AT_ONCE, UNIT, configure, journal, pid_of_agent, until, until_obeyed, write_file
 from logins import Login
+from sign_on import listen, login, tokens
 
 pytestmark = pytest.mark.usefixtures("clean_journal", "locked_session_of_alice")
 
@@ -41,30 +42,15 @@ def locked_session_of_alice(guest, host, unlock):
         yield login
 
 
-def listen(guest, user, path):
-    """What the user's programs hear on the bus goes to the file."""
-    guest.run("systemd-run", "-q", "--unit", f"screen-{user}", "--collect", "-p", f"User={user}", "-p",
-              f"StandardOutput=truncate:{path}", "dbus-monitor", "--system", "interface='org.ovirt.vdsm.Credentials'")
-    until(lambda: "NameAcquired" in guest.run("cat", path, check=False), 5, "a screen that listens")
-
-
-def heard(guest, path):
-    return re.findall(r'string "([0-9a-f]{32})"', guest.run("cat", path))
-
-
-def login(host, user, password):
-    host.send({"__name__": "login", "username": user, "password": password})
-
-
 def test_token_and_credentials(guest, host):
     for user in "alice", "bob":
         listen(guest, user, f"/run/heard-{user}")
     try:
         login(host, "alice@example", "secret")
-        token = until(lambda: heard(guest, "/run/heard-alice"), 5, "the token")[0]
+        token = until(lambda: tokens(guest, "/run/heard-alice"), 5, "the token")[0]
         assert guest.run("python3", "-c", FETCH, token) == "1 [b'alice@example', b'secret', b'']\n"
         assert guest.run("python3", "-c", FETCH, token).startswith("2 ")
-        assert heard(guest, "/run/heard-bob") == []
+        assert tokens(guest, "/run/heard-bob") == []
     finally:
         guest.run("systemctl", "stop", "screen-alice", "screen-bob")
 
@@ -81,17 +67,17 @@ def test_pam(guest, host):
     listen(guest, "alice", path)
     try:
         login(host, "alice@example", "not it")
-        token = until(lambda: heard(guest, path), 5, "the token")[-1]
+        token = until(lambda: tokens(guest, path), 5, "the token")[-1]
         assert pamtester(guest, token, "alice", "authenticate").rc != 0
         assert "pam_unix(gdm-ovirtcred:auth): authentication failure" in guest.run("journalctl", "-q", "-o", "cat")
         login(host, "alice@example", "secret")
-        token = until(lambda: heard(guest, path)[1:], 5, "the next token")[-1]
+        token = until(lambda: tokens(guest, path)[1:], 5, "the next token")[-1]
         # Who is to be logged in, the module says.
         seen = pamtester(guest, token, "", "authenticate", "acct_mgmt")
         assert seen.rc == 0 and "successfully authenticated" in seen, seen
         assert "cannot retrieve authentication info" in pamtester(guest, token, "", "authenticate")
         login(host, "bob@example", "secret")
-        token = until(lambda: heard(guest, path)[2:], 5, "the token of another user's")[-1]
+        token = until(lambda: tokens(guest, path)[2:], 5, "the token of another user's")[-1]
         assert pamtester(guest, token, "alice", "authenticate").rc != 0
         text = guest.run("journalctl", "-q", "-o", "cat")
         assert "refused: these are another user's credentials" in text

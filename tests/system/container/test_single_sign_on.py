@@ -7,12 +7,14 @@ and no seat: the sessions are put to seat0 by pam_env, and the module is told to
 import re
 
 import pytest
-from helpers import BUS_NAME, BUS_PATH, UNIT, journal, until, write_file
-from logins import as_user, escaped, keyring_is_locked, make_keyring
+from helpers import UNIT, journal, until, write_file
+from logins import keyring_is_locked, make_keyring
+from sign_on import NOBODY, Knocker, hint, listen, lock, log_of, login, shell_of, tokens, unlock
 
 SERVICE = "/etc/pam.d/gdm-ovirtcred"
 ELSEWHERE = "allow_remote any_seat debug"
 PASSWORD = "Kj7 žluť-sso"
+HEARD = "/run/heard-alice"
 DISPLAY = "bed-display"
 
 pytestmark = pytest.mark.desktop
@@ -81,48 +83,10 @@ class Screen:
         self.serve(ELSEWHERE)
         if not self.session():
             self.show()
-            login(host)
+            login(host, "alice", PASSWORD)
         session = until(self.session, 40, "alice is logged in")
         until(lambda: shell_of(self.guest, "alice"), 40, "alice's desktop")
         return session
-
-
-def login(host, user="alice", password=PASSWORD):
-    host.send({"__name__": "login", "username": user, "password": password})
-
-
-def shell_of(guest, user):
-    """Whether the desktop is there: its shell can lock the screen."""
-    return guest.run("pgrep", "-u", user, "-x", "gnome-shell", check=False).rc == 0 and as_user(
-        guest, user, "busctl", "--user", "status", "org.gnome.ScreenSaver", check=False).rc == 0
-
-
-def log_of(guest, pattern):
-    return [line for line in guest.run("journalctl", "-q", "-b", "-o", "cat").splitlines() if re.search(pattern, line)]
-
-
-def hint(guest, session):
-    return guest.run("loginctl", "show-session", session, "-p", "LockedHint", "--value").strip()
-
-
-def lock(guest, session):
-    """Locks the screen, and waits until the agent knows it is."""
-    def locked():
-        # A desktop that has just come up does not hear it yet.
-        guest.run("loginctl", "lock-session", session)
-        return hint(guest, session) == "yes"
-    until(locked, 30, "the screen is locked")
-    until(lambda: guest.run(
-        "busctl", "get-property", BUS_NAME, f"{BUS_PATH}/session/{escaped(session)}", f"{BUS_NAME}.Session", "Locked",
-        check=False).strip() == "b true", 5, "the agent knows")
-
-
-def unlock(guest, session):
-    def unlocked():
-        # A screen that is still being locked does not hear it.
-        guest.run("loginctl", "unlock-session", session)
-        return hint(guest, session) == "no"
-    until(unlocked, 20, "the screen is unlocked")
 
 
 def rules(text):
@@ -142,20 +106,20 @@ def test_login_screen_of_another_machine_is_refused(guest, host, screen):
     """As the product is installed."""
     screen.serve("")
     screen.show()
-    login(host)
+    login(host, "alice", PASSWORD)
     until(lambda: log_of(guest, "pam_ovirt_cred.*refused: the login comes from another machine"), 20, "the refusal")
     assert not screen.session() and not log_of(guest, "has fetched the credentials")
-    login(host, password="")             # takes back what is offered
+    login(host, "alice", "")             # takes back what is offered
 
 
 def test_login_after_a_wrong_password(guest, host, screen):
     screen.serve(ELSEWHERE)
     screen.show()
-    login(host, password="not it")
+    login(host, "alice", "not it")
     until(lambda: log_of(guest, r"pam_unix\(gdm-ovirtcred:auth\): authentication failure"), 20, "the distribution's refusal")
     assert not screen.session()
     # The screen shows its ordinary prompt again, and hears the next one.
-    login(host, user="alice@internal-authz")
+    login(host, "alice@internal-authz", PASSWORD)
     session = until(screen.session, 40, "alice is logged in")
     properties = guest.run("loginctl", "show-session", session).splitlines()
     assert "Service=gdm-ovirtcred" in properties and "Class=user" in properties
@@ -171,7 +135,7 @@ def test_keyring(guest, host, screen):
 def test_nothing_is_sent_into_an_unlocked_session(guest, host, screen):
     session = screen.log_in(host)
     fetched = len(log_of(guest, "has fetched the credentials"))
-    login(host)
+    login(host, "alice", PASSWORD)
     until(lambda: "The host's login is dropped: the session at the seat is not locked" in journal(guest), 5, "the log")
     lock(guest, session)
     # The next lock is not tried with what was meant for another time.
@@ -182,10 +146,10 @@ def test_nothing_is_sent_into_an_unlocked_session(guest, host, screen):
 def test_unlock(guest, host, screen):
     session = screen.log_in(host)
     lock(guest, session)
-    login(host, user="bob")
+    login(host, "bob", PASSWORD)
     until(lambda: "The host's login is dropped: the locked session is another user's" in journal(guest), 5, "the log")
     assert hint(guest, session) == "yes"
-    login(host)
+    login(host, "alice", PASSWORD)
     until(lambda: hint(guest, session) == "no", 20, "the screen is unlocked")
     assert screen.session() == session
 
@@ -194,11 +158,87 @@ def test_unlock_after_a_wrong_password(guest, host, screen):
     session = screen.log_in(host)
     lock(guest, session)
     failures = len(log_of(guest, r"pam_unix\(gdm-ovirtcred:auth\): authentication failure"))
-    login(host, password="not it")
+    login(host, "alice", "not it")
     until(lambda: len(log_of(guest, r"pam_unix\(gdm-ovirtcred:auth\): authentication failure")) > failures, 20, "the refusal")
     assert hint(guest, session) == "yes"
-    login(host)
+    login(host, "alice", PASSWORD)
     until(lambda: hint(guest, session) == "no", 30, "the screen is unlocked")
+
+
+# --- by whoever is logged in: GDM has a conversation with PAM for each of them
+
+
+@pytest.fixture
+def bob(guest, screen, host):
+    """Who is logged in at the seat, behind alice's session."""
+    shown = screen.log_in(host)
+    with Knocker(guest, "bob") as bob:
+        guest.run("loginctl", "activate", shown)
+        yield bob
+
+
+@pytest.fixture
+def offered(guest, host, bob, screen):
+    """Alice's locked session, whose shell has no time to answer while her login is offered. Her programs have the token."""
+    session = screen.log_in(host)
+    lock(guest, session)
+    listen(guest, "alice", HEARD)
+    guest.run("pkill", "-STOP", "-u", "alice", "-x", "gnome-shell")
+    login(host, "alice", PASSWORD)
+    until(lambda: tokens(guest, HEARD), 5, "the token")
+    yield session
+    guest.run("pkill", "-CONT", "-u", "alice", "-x", "gnome-shell")
+    guest.run("systemctl", "stop", "screen-alice")
+    unlock(guest, session)
+
+
+def test_knock_with_nothing_offered(guest, host, bob):
+    said = bob.knock("gdm-ovirtcred", "bob", NOBODY)
+    assert "SecretInfoQuery gdm-ovirtcred Token?" in said and "VerificationFailed" in said
+
+
+def test_knock_and_guess(guest, host, bob, offered):
+    """Whomever he asks for; it takes time, and stops nobody."""
+    before = len(log_of(guest, "has a wrong token"))
+    for user in "bob", "alice", "":
+        said = bob.knock("gdm-ovirtcred", user, NOBODY)
+        assert "VerificationFailed" in said and "Complete" not in said and "alice" not in said
+    assert len(log_of(guest, "has a wrong token")) == before + 3
+    assert hint(guest, offered) == "yes"
+    guest.run("pkill", "-CONT", "-u", "alice", "-x", "gnome-shell")
+    until(lambda: hint(guest, offered) == "no", 20, "the screen is unlocked")
+
+
+@pytest.mark.parametrize("user", ["bob", "alice", ""])
+def test_knock_with_a_stolen_token(guest, host, bob, offered, user):
+    """He gets nothing that is alice's, and has to be told it by somebody. The host's next login works."""
+    opened = len(log_of(guest, r"pam_unix\(gdm-ovirtcred:session\): session opened"))
+    said = bob.knock("gdm-ovirtcred", user, tokens(guest, HEARD)[-1])
+    assert PASSWORD not in said and ("VerificationFailed" in said) == (user == "bob")
+    if user == "bob":
+        assert log_of(guest, "refused: these are another user's credentials")
+    assert hint(guest, offered) == "yes"
+    assert len(log_of(guest, r"pam_unix\(gdm-ovirtcred:session\): session opened")) == opened
+    guest.run("pkill", "-CONT", "-u", "alice", "-x", "gnome-shell")
+    until(lambda: log_of(guest, "the agent has nothing to hand out"), 20, "the shell's turn")
+    login(host, "alice", PASSWORD)
+    until(lambda: hint(guest, offered) == "no", 30, "the screen is unlocked")
+
+
+def test_knock_from_elsewhere(guest, host, screen):
+    """A session that has no seat, as it is installed: GDM names a virtual terminal to PAM all the same."""
+    screen.log_in(host)
+    screen.serve("")
+    with Knocker(guest, "bob", seat=None) as bob:
+        said = bob.knock("gdm-ovirtcred", "bob", NOBODY)
+        assert "ServiceUnavailable" in said and "Token?" not in said
+    assert log_of(guest, "pam_ovirt_cred.*refused: the login is not at seat0")
+
+
+def test_knock_without_a_session(guest, host, screen):
+    with Knocker(guest, "bob", seat=None) as bob:
+        command = ["runuser", "-u", "bob", "--", *bob.command("gdm-ovirtcred", "bob", NOBODY)]
+    assert "No session available" in guest.run(*command, check=False)
 
 
 def test_nothing_secret_is_logged(guest, screen):

@@ -3,8 +3,9 @@
 installed. Without KVM this takes its time: gnome-shell draws, and the processor is emulated."""
 import pytest
 from bed.vm import VM
-from helpers import UNIT, unit, until
+from helpers import UNIT, unit, until, write_file
 from hostconsole import Host
+from sign_on import NOBODY, Knocker, hint, lock, log_of, login, shell_of
 
 PASSWORD = "Kj7 žluť-sso"
 VIDEO = ["-device", "virtio-vga"]
@@ -15,9 +16,9 @@ def guest(product):
     with VM("system-l", product, memory=2048, extra=VIDEO, flavour="desktop") as vm:
         until(lambda: unit(vm, "ActiveState") == "active", 60, f"udev starts {UNIT} at boot")
         vm.run("chpasswd", stdin=f"alice:{PASSWORD}\n")
-        vm.run("systemctl", "start", "gdm", timeout=120)
+        vm.run("systemctl", "start", "gdm", timeout=300)
         until(lambda: "Registering session with GDM" in vm.run("journalctl", "-q", "-o", "cat", "_COMM=gnome-shell"),
-              300, "a login screen")
+              1200, "a login screen")
         yield vm
 
 
@@ -36,13 +37,47 @@ def session_of(guest, user):
     return None
 
 
+@pytest.mark.parametrize("where", [["-E", "XDG_SEAT=seat1"], ["-E", "XDG_SEAT=seat0", "-I", "rhost=other.example.org"], [],
+                                   ["-I", "tty=/dev/tty1"]], ids=" ".join)
+def test_places_refused(guest, where):
+    """The token is not asked for."""
+    write_file(guest, "/run/answer", NOBODY + "\n")
+    said = guest.run("sh", "-c", 'pamtester "$@" </run/answer', "sh", *where, "gdm-ovirtcred", "", "authenticate", check=False,
+                     timeout=60)
+    assert "Authentication service cannot retrieve authentication info" in said and "Token" not in said
+    assert log_of(guest, "pam_ovirt_cred.*refused: the login")
+
+
 def test_login_at_seat0(guest, host):
-    host.send({"__name__": "login", "username": "alice", "password": PASSWORD})
-    host.expect("active-user", name="alice", within=90)
-    host.expect("session-logon", within=5)
+    login(host, "alice", PASSWORD)
+    host.expect("active-user", name="alice", within=300)
+    host.expect("session-logon", within=30)
     session = session_of(guest, "alice")
     properties = guest.run("loginctl", "show-session", session)
     for line in "Seat=seat0", "Remote=no", "Service=gdm-ovirtcred", "Class=user":
         assert line in properties.splitlines()
     text = guest.run("journalctl", "-q", "-b", "-o", "cat")
     assert "has fetched the credentials" in text and PASSWORD not in text
+
+
+def test_unlock_at_seat0(guest, host):
+    """The session that the host has logged in to; an ordinary user of another session cannot get in between."""
+    session = session_of(guest, "alice")
+    until(lambda: shell_of(guest, "alice"), 600, "alice's desktop")
+    lock(guest, session, within=300)
+    host.expect("session-lock", within=30)
+    fetched = len(log_of(guest, "has fetched the credentials"))
+    login(host, "alice", "not it")
+    until(lambda: log_of(guest, r"pam_unix\(gdm-ovirtcred:auth\): authentication failure"), 300, "the refusal")
+    assert hint(guest, session) == "yes"
+    login(host, "alice", PASSWORD)
+    until(lambda: hint(guest, session) == "no", 300, "the screen is unlocked")
+    host.expect("session-unlock", within=30)
+    assert session_of(guest, "alice") == session and len(log_of(guest, "has fetched the credentials")) == fetched + 2
+
+
+def test_knock_from_elsewhere(guest):
+    """By a user without a seat, at GDM: the token is not asked for."""
+    with Knocker(guest, "bob", seat=None) as bob:
+        said = bob.knock("gdm-ovirtcred", "bob", NOBODY, within=300)
+    assert "ServiceUnavailable" in said and "Token?" not in said
