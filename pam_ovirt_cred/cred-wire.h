@@ -29,6 +29,9 @@
 #define CRED_REQUEST_SIZE (CRED_HEADER_SIZE + CRED_TOKEN_LENGTH)
 #define CRED_REPLY_MAX (CRED_HEADER_SIZE + 5 + CRED_USER_MAX + 1 + CRED_PASSWORD_MAX + 1)
 
+/* How the module asks for the token. */
+#define CRED_QUESTION "Token? "
+
 /* What ovirt-check-password, which gets a reply on its standard input, says with its exit status: that the
  * password is wrong, or not for that user. Others than this and 0 mean that it does not know. */
 #define CRED_EXIT_WRONG 10

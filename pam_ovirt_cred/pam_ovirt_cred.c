@@ -22,6 +22,7 @@
 
 typedef struct Options {
         const char *socket;
+        const char *if_user; /* NULL: whoever */
         unsigned timeout_s;
         bool allow_remote;
         bool any_seat;
@@ -62,6 +63,10 @@ static bool parse_option(const char *argument, Options *o) {
                 if (*value != '/')
                         return false;
                 o->socket = value;
+        } else if ((value = value_of(argument, "if_user="))) {
+                if (*value == '\0')
+                        return false;
+                o->if_user = value;
         } else if (strcmp(argument, "allow_remote") == 0)
                 o->allow_remote = true;
         else if (strcmp(argument, "any_seat") == 0)
@@ -98,9 +103,16 @@ static bool is_seat0(pam_handle_t *pamh) {
         return seat && strcmp(seat, "seat0") == 0;
 }
 
+/* "HOST:0", a display of another machine; ":0" is one of this. */
+static bool is_remote_display(const char *tty) {
+        const char *colon = strrchr(tty, ':');
+
+        return *tty != '/' && colon && colon > tty && colon[1] >= '0' && colon[1] <= '9';
+}
+
 /* The host shows the user the screen of seat0, and has the credentials of the person who looks at it. */
 static bool is_acceptable_place(pam_handle_t *pamh, const Options *o) {
-        if (!o->allow_remote && *item(pamh, PAM_RHOST)) {
+        if (!o->allow_remote && (*item(pamh, PAM_RHOST) || is_remote_display(item(pamh, PAM_TTY)))) {
                 pam_syslog(pamh, LOG_NOTICE, "refused: the login comes from another machine");
                 return false;
         }
@@ -120,7 +132,7 @@ static void wipe_and_free(char *text) {
 /* The one question, which a greeter that was told the token answers by itself. */
 static int ask_for_token(pam_handle_t *pamh, char **ret) {
         char *token = NULL;
-        int r = pam_prompt(pamh, PAM_PROMPT_ECHO_OFF, &token, "Token? ");
+        int r = pam_prompt(pamh, PAM_PROMPT_ECHO_OFF, &token, CRED_QUESTION);
 
         /* An application that comes back later with the answer asks anew. */
         if (r == PAM_CONV_AGAIN)
@@ -167,8 +179,8 @@ static int check_preset_user(pam_handle_t *pamh, const char *preset, const struc
         return PAM_SUCCESS;
 }
 
-static int take_credentials(pam_handle_t *pamh, const CredReply *reply) {
-        const char *preset = item(pamh, PAM_USER);
+static int take_credentials(pam_handle_t *pamh, const Options *o, const CredReply *reply) {
+        const char *preset = o->if_user ? "" : item(pamh, PAM_USER);
         const struct passwd *account = find_account(pamh, reply->user);
         int r;
 
@@ -225,6 +237,9 @@ EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const ch
         CredReply reply;
         int r;
 
+        /* Somebody is at the ordinary prompt of a service that is for both. */
+        if (o.if_user && strcmp(item(pamh, PAM_USER), o.if_user) != 0)
+                return PAM_IGNORE;
         if (!is_acceptable_place(pamh, &o))
                 return PAM_AUTHINFO_UNAVAIL;
 
@@ -233,7 +248,7 @@ EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const ch
                 return r;
         r = fetch(pamh, &o, token, buffer, &reply);
         if (r == PAM_SUCCESS)
-                r = take_credentials(pamh, &reply);
+                r = take_credentials(pamh, &o, &reply);
         explicit_bzero(buffer, sizeof(buffer));
         wipe_and_free(token);
         return r;
