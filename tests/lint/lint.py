@@ -147,7 +147,8 @@ def check_python():
 
 
 def check_cppcheck():
-    includes = [f'-I{d}' for d in ('system-agent', 'session-agent', 'dbus-interfaces', 'pam_ovirt_cred', 'tests/fuzz')
+    includes = [f'-I{d}' for d in ('system-agent', 'session-agent', 'dbus-interfaces', 'pam_ovirt_cred',
+                                      'lightdm-greeter-wrapper', 'tests/fuzz')
                 if os.path.isdir(os.path.join(ROOT, d))]
     return run('cppcheck', '--quiet', '--error-exitcode=1', '--enable=warning,performance,portability', '-j2',
                '--inline-suppr', '--std=c11', '--library=gtk', '--library=posix', '--library=gnu',

@@ -7,10 +7,11 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
-from rig import (AUTH_ERR, AUTHINFO_UNAVAIL, CONV_ERR, NOTHING, SLOWNESS, SUCCESS, TIMEOUT, TOKEN, USER_UNKNOWN, WRAPPER,
-                 WRONG, frame, reply, request, says)
+from rig import (AUTH_ERR, AUTHINFO_UNAVAIL, CONV_ERR, NOTHING, PAM_WRAPPER_MODULES, SLOWNESS, SUCCESS, TIMEOUT, TOKEN,
+                 USER_UNKNOWN, WRAPPER, WRONG, frame, reply, request, says)
 
 PASSWORD = "pa ssWörd 密码"
 GOOD = reply("alice", PASSWORD)
@@ -119,6 +120,71 @@ def test_places_allowed_by_option(stack):
     assert stack.one("rhost=client.example", seat=None).code == AUTHINFO_UNAVAIL
     stack.service("any_seat", "allow_remote")
     assert accepted(stack, stack.one("rhost=client.example", seat=None))
+
+
+@pytest.mark.parametrize("display", ["client.example:0", "192.0.2.1:10.0", "2001:db8::1:0"])
+def test_displays_of_other_machines_are_refused(stack, display):
+    """LightDM says nothing else of a login by XDMCP."""
+    server = stack.server(says(GOOD))
+    stack.service("any_seat")
+    assert stack.one(f"tty={display}", seat=None).code == AUTHINFO_UNAVAIL
+    assert server.requests == [] and "comes from another machine" in stack.log()
+    assert accepted(stack, stack.one("tty=:0", seat=None))
+    stack.service("any_seat", "allow_remote")
+    assert accepted(stack, stack.one(f"tty={display}", seat=None))
+
+
+# A service for logins of both kinds: the one that is installed for LightDM
+
+TOKEN_USER = ":ovirt-token"
+
+
+def lightdm(stack, below="pam_permit.so"):
+    """The file as it is, but that the module, its socket and LightDM's own service are elsewhere."""
+    text = Path(os.environ["LIGHTDM_SERVICE"]).read_text()
+    text = text.replace("pam_ovirt_cred.so", f"{os.environ['PAM_OVIRT_CRED']} socket={stack.socket} timeout={TIMEOUT}")
+    (stack.services / "sso").write_text(text.replace("include lightdm", f"include {stack.services}/lightdm"))
+    (stack.services / "lightdm").write_text(f"auth required {PAM_WRAPPER_MODULES}/pam_get_items.so\nauth required {below}\n")
+
+
+@pytest.mark.parametrize("user", ["alice", TOKEN_USER + "2", TOKEN_USER[:-1]])
+def test_ordinary_logins_pass(stack, user):
+    """Without a question, without a word to the agent, and without a line in the log."""
+    server = stack.server(says(GOOD))
+    lightdm(stack)
+    outcome = stack.one(f"user={user}", "tty=:0", seat=None)
+    assert (outcome.code, outcome.user, outcome.asked) == (SUCCESS, user, []) and not outcome.password
+    assert server.requests == [] and stack.log() == ""
+
+
+def test_ordinary_logins_are_judged_as_ever(stack):
+    stack.server(says(GOOD))
+    lightdm(stack, "pam_deny.so")
+    assert stack.one("user=alice", "tty=:0", seat=None).code == AUTH_ERR
+
+
+def test_token_user_is_the_one_whom_the_host_sends(stack):
+    stack.server(says(GOOD))
+    lightdm(stack)
+    outcome = stack.one(f"user={TOKEN_USER}", "tty=:0", seat=None)
+    assert (outcome.code, outcome.user, outcome.password) == (SUCCESS, "alice", PASSWORD)
+    assert len(outcome.asked) == 1 and outcome.setcred == SUCCESS
+
+
+def test_token_user_is_judged_by_those_below(stack):
+    stack.server(says(GOOD))
+    lightdm(stack, "pam_deny.so")
+    assert stack.one(f"user={TOKEN_USER}", "tty=:0", seat=None).code == AUTH_ERR
+
+
+@pytest.mark.parametrize("answer, said, code", [("x", GOOD, AUTH_ERR), (TOKEN, reply(status=WRONG), AUTH_ERR),
+                                                (TOKEN, reply(status=NOTHING), AUTHINFO_UNAVAIL), (TOKEN, b"?", AUTHINFO_UNAVAIL)])
+def test_token_user_without_a_token_is_nobody(stack, answer, said, code):
+    """Whatever those below would say."""
+    stack.server(says(said))
+    lightdm(stack)
+    outcome = stack.one(f"user={TOKEN_USER}", "tty=:0", seat=None, answer=answer)
+    assert outcome.code == code and len(outcome.asked) == 1
 
 
 @pytest.mark.parametrize("answer", ["", "x", "123456", TOKEN[:-1], TOKEN + "0", TOKEN.upper(), TOKEN[:-1] + " ", "%s" * 16,
@@ -382,11 +448,11 @@ def test_nothing_secret_in_the_log(stack):
 def test_unknown_options_are_said_and_passed_over(stack):
     stack.server(says(GOOD))
     stack.service("no_such_thing", "timeout=0", "timeout=61", "timeout=5x", "timeout=", "timeout=-1", "socket=relative",
-                  "DEBUG")
+                  "if_user=", "DEBUG")
     assert accepted(stack, stack.one())
     log = stack.log()
     for option in ("no_such_thing", "timeout=0", "timeout=61", "timeout=5x", "timeout=", "timeout=-1", "socket=relative",
-                   "DEBUG"):
+                   "if_user=", "DEBUG"):
         assert f'ignoring the option "{option}"' in log
 
 

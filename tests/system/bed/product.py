@@ -9,7 +9,7 @@ from . import RUN, BedError, host_run
 
 TOP = Path(__file__).resolve().parents[3]
 SETUP = ["--prefix=/usr", "--sysconfdir=/etc", "--localstatedir=/var", "--libexecdir=libexec",
-         "--buildtype=debugoptimized", "-Dtests=false", "-Dman=false"]
+         "--buildtype=debugoptimized", "-Dtests=false", "-Dman=false", "-Dlightdm=true"]
 
 
 def build(directory):
