@@ -149,12 +149,12 @@ static void rest(Effects *e) {
 }
 
 /* What was being done has been done. */
-static void finish(Effects *e, unsigned held, unsigned off, unsigned undone) {
+static void finish(Effects *e, unsigned held, unsigned off) {
         effects_journal_end(e->journal);
         e->kept = NULL;
         e->held = held;
         rest(e);
-        set_off(e, off, undone);
+        set_off(e, off, e->undone);
 }
 
 static void run(Effects *e, void (*next)(EffectsJob *job)) {
@@ -188,7 +188,7 @@ static void on_made(EffectsJob *job) {
                 if (c->state == EFFECTS_OURS)
                         off |= 1u << c->effect;
         }
-        finish(e, e->held | e->effects, e->off | off, e->undone & ~off);
+        finish(e, e->held | e->effects, e->off | off);
 }
 
 static void on_looked(EffectsJob *job) {
@@ -206,7 +206,7 @@ static void on_looked(EffectsJob *job) {
         if (r < 0) {
                 g_message("Effects stay as they are, as it cannot be kept what the user has: %s",
                           g_strerror(-r));
-                finish(e, e->held | e->effects, e->off, e->undone);
+                finish(e, e->held | e->effects, e->off);
                 return;
         }
         run_all(e, EFFECTS_MAKE, on_made);
@@ -265,7 +265,7 @@ static void on_restored(EffectsJob *job) {
         e->failed = failed > 0;
         if (failed > 0)
                 g_message("Some effects could not be restored, which will be tried again");
-        finish(e, e->held & ~e->effects, e->off & ~(e->effects & ~failed), e->undone);
+        finish(e, e->held & ~e->effects, e->off & ~(e->effects & ~failed));
 }
 
 static void on_checked(EffectsJob *job) {

@@ -143,6 +143,7 @@ static void on_bus_disconnected(void *userdata) {
         Agent *a = userdata;
 
         session_control_bus_lost(a->control);
+        console_bus_lost(a->console);
         logind_detach(a->logind);
         session_agents_detach(a->session_agents);
         dbus_registration_detach(a->registration);

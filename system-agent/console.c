@@ -290,6 +290,20 @@ static void on_agent_changed(Screen *screen, const Session *s) {
         arrange(screen);
 }
 
+void console_bus_lost(Console *c) {
+        GHashTableIter i;
+        gpointer value;
+
+        g_hash_table_iter_init(&i, c->screens);
+        while (g_hash_table_iter_next(&i, NULL, &value)) {
+                Screen *screen = value;
+
+                /* On the next bus the same name may be another agent's, or the same one's after a time away.
+                 */
+                g_clear_pointer(&screen->served, g_free);
+        }
+}
+
 void console_session_changed(Console *c, const Session *s, unsigned changes) {
         bool shown = session_registry_shown(c->registry) == s, came;
         Screen *screen;

@@ -31,5 +31,8 @@ typedef void (*ConsoleDone)(const Layout *result, const char *error, const char 
 int console_apply(Console *c, const Session *s, const Layout *layout, bool verify, ConsoleDone done,
                   void (*forget)(void *userdata), void *userdata);
 
+/* The bus is gone, and with it what its names stood for. */
+void console_bus_lost(Console *c);
+
 /* To be told of every change of a session. */
 void console_session_changed(Console *c, const Session *s, unsigned changes);

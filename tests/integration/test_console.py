@@ -10,7 +10,7 @@ import time
 import pytest
 from gi.repository import Gio, GLib
 
-from rig.bus import NAME, PATH, PROPERTIES, SESSION, SOURCES, SessionBus
+from rig.bus import NAME, PATH, PROPERTIES, SESSION, SOURCES, LoginManager, SessionBus
 from rig.desktop import AGENT_INTERFACE, AGENT_PATH, NEVER, Agent, Error, Peer, USER, wait, wait_while
 from rig.display import Dummy, layout
 from rig.seat import Seat
@@ -229,6 +229,28 @@ def test_an_agent_that_comes_later_and_one_that_returns(guest):
     first.close()
     wait(lambda: guest.get("Agent") == "")
     second = guest.played()
+    wait(lambda: second.sizes() == [[(800, 600)]])
+
+
+def test_an_agent_that_has_another_ones_name_on_the_next_bus(guest):
+    fillers = [guest.party.keep(Peer(guest.bus)) for _ in range(20)]
+    first = guest.played()
+    guest.monitors((800, 600))
+    wait(lambda: first.layouts)
+    name = first.connection.get_unique_name()
+    guest.bus.stop()
+    guest.agent.wait_log("No connection to the system bus")
+    with guest.agent.asleep():
+        guest.bus.start()
+        guest.logins = LoginManager(guest.bus)
+        guest.logins.add("1", "alice", uid=0)
+        guest.logins.activate("1")
+    guest.root = Peer(guest.bus)
+    wait(lambda: not guest.root.call(NAME, guest.path(), PROPERTIES, "GetAll", GLib.Variant("(s)", (SESSION,))).wait(), 10)
+    before = f":1.{int(name[3:]) - 1}"
+    wait(lambda: fillers.append(Peer(guest.bus)) or fillers[-1].connection.get_unique_name() == before)
+    second = guest.played()
+    assert second.connection.get_unique_name() == name
     wait(lambda: second.sizes() == [[(800, 600)]])
 
 

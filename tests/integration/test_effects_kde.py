@@ -98,7 +98,7 @@ def test_locked_setting(kde):
 
 def test_values_that_are_no_words(kde):
     """Nobody knows what they are for, and how they would be written again."""
-    kde.home.write(kde.file, "[General]\nXftAntialias=a, b\\t\n[KDE]\nAnimationDurationFactor[$d]\n")
+    kde.home.write(kde.file, "[General]\nXftAntialias=a, b\\t\n[KDE]\nAnimationDurationFactor[$d]=3\n")
     system = kde.system_agent()
     kde.agent()
     assert system.tell("SetEffects", "as", ["font-smooth", "animation"]).wait() is None
@@ -147,9 +147,13 @@ def test_shell_that_begins_anew(kde, party):
     system = kde.system_agent()
     kde.agent()
     system.set_effects("wallpaper")
+    wait_while(lambda: system.last() == {"wallpaper"}, 3)
+    shell.desktops = "1 org.kde.image\n2 org.kde.color\n"
+    kde.home.write(kde.home.path / "config/plasma-org.kde.plasma.desktop-appletsrc", "wallpaperplugin=org.kde.image")
+    wait(lambda: system.last() == set(), what="the look after the shell's file has changed")
     shell.close()
     shell = party.keep(PlayedShell(kde, "1 org.kde.image\n2 org.kde.color\n"))
-    wait(lambda: system.last() == set(), what="the look at the new one")
+    wait(lambda: shell.scripts, what="the look at the new one")
     wait_while(lambda: not any("wallpaperPlugin =" in script for script in shell.scripts), 5)
     assert system.tell("SetEffects", "as", []).wait() is None
     wait(lambda: shell.desktops == "1 org.kde.image\n2 org.kde.image\n")
