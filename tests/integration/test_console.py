@@ -342,6 +342,18 @@ def test_only_root(guest):
     assert p.returncode and "denied" in p.stderr.lower()
 
 
+@pytest.mark.parametrize("call", [("ApplyLayout", "aa{sv}b", "1", "2", "width", "i", "800", "height", "i", "600", "false"),
+                                  ("Lock",)])
+def test_only_root_whatever_the_bus_allows(party, call):
+    """As on one where an administrator has made a mistake."""
+    bus = party.bus(more=f'<policy context="mandatory"><allow send_destination="{NAME}"/></policy>')
+    guest = Guest(party, bus)
+    agent = guest.played()
+    assert "Access denied" not in bus.as_nobody("call", NAME, guest.path(), SESSION, "NoSuchMethod").stderr
+    assert "Access denied" in bus.as_nobody("call", NAME, guest.path(), SESSION, *call).stderr
+    assert agent.layouts == []
+
+
 def test_busctl_can(guest):
     """As in the manual."""
 
@@ -368,6 +380,31 @@ def test_the_layout_is_a_property(guest):
     assert guest.get("Offer")["effects"] == EFFECTS and guest.get("Offer")["display"] == "played"
     agent.manager("Unregister")
     assert guest.get("Layout") == [] and guest.get("EffectsOff") == []
+
+
+def test_changes_are_announced(guest):
+    agent = guest.played()
+    told = []
+    guest.root.connection.signal_subscribe(NAME, PROPERTIES, "PropertiesChanged", guest.path(), None,
+                                           Gio.DBusSignalFlags.NONE, lambda *a: told.append(a[5].unpack()[1]))
+
+    def news(name):
+        return [changes[name] for changes in told if name in changes]
+    monitors = layout({"connector": "Virtual-1", "enabled": True, "width": 800, "height": 600})
+    agent.report(layout=GLib.Variant("aa{sv}", monitors), effects_off=GLib.Variant("as", ["animation"]))
+    wait(lambda: news("Layout") and news("EffectsOff"))
+    assert [m["width"] for m in news("Layout")[-1]] == [800] and news("EffectsOff")[-1] == ["animation"]
+    assert not news("LayoutResult")
+    guest.monitors((640, 480))
+    wait(lambda: news("LayoutResult"))
+    assert [m["width"] for m in news("LayoutResult")[-1]] == [640] and news("LayoutError") == [""]
+    agent.refuse = FAILED
+    guest.monitors((641, 480))
+    wait(lambda: news("LayoutError")[-1] == "the desktop's reason")
+    # The same again is no news.
+    before = len(told)
+    agent.report(layout=GLib.Variant("aa{sv}", monitors), effects_off=GLib.Variant("as", ["animation"]))
+    wait_while(lambda: len(told) == before, 0.5)
 
 
 @pytest.mark.parametrize("state", [
