@@ -163,6 +163,13 @@ static int on_registry(WlrOutputs *w, WireMessage *m) {
         return 0;
 }
 
+/* Compositors tell the newest first; the host counts as the card does: Virtual-2 comes before Virtual-10. */
+static int by_name(gconstpointer a, gconstpointer b) {
+        const Head *const *x = a, *const *y = b;
+
+        return strverscmp((*x)->name ?: "", (*y)->name ?: "");
+}
+
 static int on_manager(WlrOutputs *w, WireMessage *m, WlrNews *ret) {
         uint32_t id;
         Head *head;
@@ -175,6 +182,7 @@ static int on_manager(WlrOutputs *w, WireMessage *m, WlrNews *ret) {
                 return -EPROTO;
         if (m->opcode == MANAGER_DONE) {
                 w->serial = id;
+                g_ptr_array_sort(w->heads, by_name);
                 *ret = WLR_STATE;
         } else if (id < SERVERS_FIRST || find_head(w, id))
                 return -EPROTO;

@@ -149,6 +149,29 @@ static void test_tells(void) {
         end(p);
 }
 
+/* The monitors are counted as the card counts them, in whatever order they are told. */
+static void test_order(void) {
+        static const char *const names[] = {"Virtual-10", "Virtual-2", "eDP-1", "Virtual-1"};
+        static const struct {
+                const char *name;
+                int id; /* -1: it is no virtual one */
+        } expected[] = {{"Virtual-1", 0}, {"Virtual-2", 1}, {"Virtual-10", 2}, {"eDP-1", -1}};
+        Played *p = begin(2);
+        Layout l;
+
+        for (uint32_t i = 0; i < G_N_ELEMENTS(names); i++)
+                tell_head(p, HEAD + 2 * i, names[i], MODE + 2 * i, 1024 * i);
+        g_assert_cmpint(SAY(p, 4, 1, "u", 7U), ==, WLR_STATE);
+        get_layout(p, &l);
+        g_assert_cmpuint(l.n, ==, G_N_ELEMENTS(expected));
+        for (unsigned i = 0; i < l.n; i++) {
+                g_assert_cmpstr(l.monitors[i].connector, ==, expected[i].name);
+                g_assert_true(monitor_has(&l.monitors[i], LAYOUT_ID) == (expected[i].id >= 0));
+                g_assert_cmpint(l.monitors[i].id, ==, MAX(expected[i].id, 0));
+        }
+        end(p);
+}
+
 static void test_gives_back(void) {
         Played *p = begin_with_two(4);
 
@@ -248,6 +271,7 @@ static void test_many(void) {
 int main(int argc, char *argv[]) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/wlr-outputs/tells", test_tells);
+        g_test_add_func("/wlr-outputs/order", test_order);
         g_test_add_func("/wlr-outputs/gives-back", test_gives_back);
         g_test_add_func("/wlr-outputs/asks", test_asks);
         g_test_add_func("/wlr-outputs/without", test_without);
