@@ -9,6 +9,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests/host-console")]
+sys.path.append(str(HERE.parents[1] / "tests/integration"))
 
 import helpers                           # noqa: E402
 from bed import product as bed_product   # noqa: E402

@@ -21,8 +21,8 @@ class Login:
     """
 
     def __init__(self, guest, user, *command, name=None, seat="seat0", type="x11", klass="user", rhost=None,
-                 service="login", answer=None, **variables):
-        self.guest, self.user = guest, user
+                 service="login", answer=None, within=10, **variables):
+        self.guest, self.user, self._within = guest, user, within
         self.name = f"login-{name or user}"
         self._command = command or FOREVER
         self._answer = answer
@@ -42,7 +42,8 @@ class Login:
                        "--record", record, self.user, *(f"{k}={v}" for k, v in self._variables.items()), "--",
                        *self._command)
         words = until(lambda: self.guest.run("cat", record, check=False).split() if
-                      self.guest.run("test", "-s", record, check=False).rc == 0 else None, 10, f"login of {self.user}")
+                      self.guest.run("test", "-s", record, check=False).rc == 0 else None, self._within,
+                      f"login of {self.user}")
         assert len(words) == 2, f"the login manager knows no session: {words}"
         self.leader, self.id = int(words[0]), words[1]
         return self

@@ -26,6 +26,7 @@ FLAVOURS = {
         lightdm lightdm-gtk-greeter light-locker xss-lock i3lock sway swaylock swayidle
         gnome-keyring libpam-gnome-keyring
         xvfb xauth xdotool dbus-broker
+        xserver-xorg-core x11-xserver-utils wlr-randr
     """,
 }
 # (source below guest/, destination, mode)
