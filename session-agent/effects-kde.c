@@ -392,6 +392,8 @@ static void restore(EffectsJob *job) {
 static void watch(EffectsWatch *w, EffectsFamily family) {
         static const char *const names[] = {FILE_STORE, SHELL_FILE};
 
+        /* For a folder that is not there GLib would look every few seconds. */
+        (void) g_mkdir_with_parents(g_get_user_config_dir(), 0700);
         for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
                 g_autoptr(GFile) file = g_file_new_build_filename(g_get_user_config_dir(), names[i], NULL);
                 GFileMonitor *monitor = g_file_monitor_file(file, G_FILE_MONITOR_NONE, NULL, NULL);

@@ -9,6 +9,7 @@ import pytest
 from rig.desktop import USER, wait, wait_while
 from rig.display import KWin, apply_layout, ask_layout, displayed, get_layout
 from rig.pace import scaled
+from rig.screen import Screen, placed
 from rig.user_session import Guest, registered
 
 FAILED = "org.freedesktop.DBus.Error.Failed"
@@ -16,21 +17,17 @@ INVALID = "org.freedesktop.DBus.Error.InvalidArgs"
 SIDE_BY_SIDE = {"Virtual-0": (1024, 768, 0, 0), "Virtual-1": (1024, 768, 1024, 0)}
 
 
-class Screen:
+class KScreen(Screen):
     def __init__(self, directory, party):
-        self.guest = Guest(directory, party)
-        self.kwin = party.keep(KWin(directory, self.guest.session_bus))
-        self.system = self.guest.system_agent()
-        self.agent = self.guest.agent(**self.kwin.environment)
-        displayed(self.system, "kscreen")
+        super().__init__(directory, party, "kscreen", lambda guest: KWin(directory, guest.session_bus))
 
     def apply(self, *monitors, **options):
-        return apply_layout(self.system, *monitors, within=15, **options)
+        return super().apply(*monitors, within=15, **options)
 
 
 @pytest.fixture(scope="module")
 def shared(lasting_party):
-    return Screen(lasting_party.directory, lasting_party)
+    return KScreen(lasting_party.directory, lasting_party)
 
 
 @pytest.mark.parametrize("monitors, expected", [
@@ -44,10 +41,8 @@ def shared(lasting_party):
 def test_arranges(shared, monitors, expected):
     result, error = shared.apply(*monitors)
     assert not error
-    assert shared.kwin.outputs() == expected
-    assert {m["connector"]: (m["width"], m["height"], m["x"], m["y"]) for m in result if m["enabled"]} == expected
-    told = {m["connector"]: (m["width"], m["height"], m["x"], m["y"]) for m in get_layout(shared.system) if m["enabled"]}
-    assert told == expected
+    assert shared.server.outputs() == expected
+    assert placed(result) == placed(get_layout(shared.system)) == expected
     wait(lambda: [m["enabled"] for m in shared.system.states[-1]["layout"]]
          == [name in expected for name in SIDE_BY_SIDE], scaled(3), "the report")
 
@@ -63,19 +58,19 @@ def settle(screen):
 def test_bad(shared, monitors, error):
     settle(shared)
     assert shared.apply(*monitors) == (None, error)
-    assert shared.kwin.outputs() == SIDE_BY_SIDE
+    assert shared.server.outputs() == SIDE_BY_SIDE
 
 
 def test_verify_changes_nothing(shared):
     settle(shared)
     result, error = shared.apply((1024, 768), verify=True)
     assert not error and result[0]["connector"] == "Virtual-0"
-    assert shared.kwin.outputs() == SIDE_BY_SIDE
+    assert shared.server.outputs() == SIDE_BY_SIDE
 
 
 def test_kwin_that_dies(directory, party):
-    screen = Screen(directory, party)
-    screen.kwin.process.kill()
+    screen = KScreen(directory, party)
+    screen.server.process.kill()
     assert screen.apply((1024, 768), (1024, 768))[1] == FAILED
     assert screen.agent.running
     assert screen.system.ask("Lock").wait() == "org.freedesktop.DBus.Error.NotSupported"    # it still answers
@@ -170,7 +165,8 @@ def test_tool_that_says_nothing(played, what):
     displayed(played.system, "kscreen")
     before = get_layout(played.system)
     played.says(what)
-    assert apply_layout(played.system, (800, 600)) == (None, FAILED)
+    call = ask_layout(played.system, [(1024, 768)])
+    assert call.wait() == FAILED and call.message.endswith("KDE does not tell its monitors")
     assert get_layout(played.system) == before and agent.running
 
 

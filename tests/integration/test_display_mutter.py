@@ -9,40 +9,28 @@ from gi.repository import Gio, GLib
 
 from rig.desktop import Error, Peer, wait, wait_while
 from rig.display import Dummy, Mutter, Virtual, apply_layout, ask_layout, displayed, get_layout, monitor, table
+from rig.screen import Screen, placed
 from rig.user_session import Guest
 
 FAILED = "org.freedesktop.DBus.Error.Failed"
 INVALID = "org.freedesktop.DBus.Error.InvalidArgs"
 STALE = "org.freedesktop.DBus.Error.AccessDenied"
-NOT_SUPPORTED = "org.freedesktop.DBus.Error.NotSupported"
 NAMES = ["Meta-0", "Meta-1"]
 
 
-class Screen:
-    def __init__(self, directory, party, *sizes, **environment):
-        self.guest = Guest(directory, party)
-        self.mutter = party.keep(Mutter(directory, self.guest.session_bus, self.guest.system_bus, *sizes))
-        self.system = self.guest.system_agent()
-        self.agent = self.guest.agent(XDG_SESSION_TYPE="wayland", WAYLAND_DISPLAY="wayland-0", XDG_CURRENT_DESKTOP="GNOME",
-                                      **environment)
-        displayed(self.system, "mutter")
-
-    def apply(self, *monitors, **options):
-        return apply_layout(self.system, *monitors, **options)
-
-    def on(self):
-        return {m["connector"]: (m["width"], m["height"], m["x"], m["y"])
-                for m in (self.system.states or [{}])[-1].get("layout", []) if m["enabled"]}
+def under_mutter(directory, party):
+    return Screen(directory, party, "mutter", lambda guest: Mutter(directory, guest.session_bus, guest.system_bus, "1024x768",
+                                                                   "800x600"), XDG_CURRENT_DESKTOP="GNOME")
 
 
 @pytest.fixture(scope="module")
 def shared(lasting_party):
-    return Screen(lasting_party.directory, lasting_party, "1024x768", "800x600")
+    return under_mutter(lasting_party.directory, lasting_party)
 
 
 @pytest.fixture
 def screen(directory, party):
-    return Screen(directory, party, "1024x768", "800x600")
+    return under_mutter(directory, party)
 
 
 def words(outputs):
@@ -52,20 +40,19 @@ def words(outputs):
 @pytest.mark.parametrize("name, asked, theirs, ours", table("G"), ids=[row[0] for row in table("G")])
 def test_table(shared, name, asked, theirs, ours):
     assert not shared.apply((1024, 768), (800, 600))[1]
-    before = shared.mutter.outputs()
+    before = shared.server.outputs()
     monitors = [monitor(text) for text in asked.split(", ")]
-    direct = shared.mutter.ask([(n, m) for n, m in zip(NAMES, monitors) if isinstance(m, tuple)])
+    direct = shared.server.ask([(n, m) for n, m in zip(NAMES, monitors) if isinstance(m, tuple)])
     assert (direct or "accepted").endswith(theirs)
     call = ask_layout(shared.system, monitors)
     call.wait(10)
     if call.error:
         assert call.error in (FAILED, INVALID) and ours.startswith("refused: ")
-        assert shared.mutter.outputs() == before
+        assert shared.server.outputs() == before
         return
-    assert words(shared.mutter.outputs()) == ours
-    assert {m["connector"]: (m["width"], m["height"], m["x"], m["y"])
-            for m in call.answer[0] if m["enabled"]} == shared.mutter.outputs()
-    wait(lambda: shared.on() == shared.mutter.outputs(), 3, "the report")
+    assert words(shared.server.outputs()) == ours
+    assert placed(call.answer[0]) == shared.server.outputs()
+    wait(lambda: shared.on() == shared.server.outputs(), 3, "the report")
 
 
 def test_why(shared):
@@ -78,7 +65,7 @@ def test_why(shared):
 
 def test_primary(shared):
     def primary():
-        return [entry[5][0][0] for entry in shared.mutter.state()[2] if entry[4]]
+        return [entry[5][0][0] for entry in shared.server.state()[2] if entry[4]]
     assert not shared.apply((1024, 768), {"width": 800, "height": 600, "primary": True})[1]
     assert primary() == ["Meta-1"]
     assert not shared.apply((1024, 768), (800, 600))[1]      # it stays
@@ -96,23 +83,23 @@ def test_primary(shared):
     ([{"id": 0, "width": 1024, "height": 768}, {"connector": "Meta-0", "width": 1024, "height": 768}], FAILED)])
 def test_bad(shared, monitors, error):
     assert not shared.apply((1024, 768), (800, 600))[1]
-    before = shared.mutter.outputs()
+    before = shared.server.outputs()
     assert shared.apply(*monitors) == (None, error)
-    assert shared.mutter.outputs() == before
+    assert shared.server.outputs() == before
 
 
 def test_missing_ones_cost_themselves_only(shared):
     result, error = shared.apply((1024, 768), (800, 600), (640, 480))
     assert not error and result[2]["error"] == "There is no such monitor" and not result[2]["enabled"]
-    assert len(shared.mutter.outputs()) == 2
+    assert len(shared.server.outputs()) == 2
 
 
 def test_verify_changes_nothing(shared):
     assert not shared.apply((1024, 768), (800, 600))[1]
-    before = shared.mutter.outputs()
+    before = shared.server.outputs()
     result, error = shared.apply((1024, 768), verify=True)
     assert not error and result[0]["connector"] == "Meta-0"
-    assert shared.mutter.outputs() == before
+    assert shared.server.outputs() == before
     assert shared.apply((1000, 700), verify=True) == (None, FAILED)
 
 
@@ -124,24 +111,18 @@ def test_no_file_is_written(shared):
 
 def test_serial_of_before(shared):
     """Mutter refuses it; see test_stale_serial."""
-    assert shared.mutter.ask([("Meta-0", (1024, 768, 0, 0))], serial=1) == STALE
+    assert shared.server.ask([("Meta-0", (1024, 768, 0, 0))], serial=1) == STALE
 
 
 def test_someone_elses_change_is_told(shared):
     assert not shared.apply((1024, 768), (800, 600))[1]
-    assert shared.mutter.ask([("Meta-1", (800, 600, 0, 0))], method=1) is None
+    assert shared.server.ask([("Meta-1", (800, 600, 0, 0))], method=1) is None
     wait(lambda: shared.on() == {"Meta-1": (800, 600, 0, 0)}, 3, "the report")
     assert [m["enabled"] for m in get_layout(shared.system)] == [False, True]
 
 
 def test_mutter_that_dies(screen):
-    calls = [ask_layout(screen.system, [(1024, 768)]) for _ in range(3)]
-    screen.mutter.process.kill()
-    for call in calls:
-        call.wait(10)
-    wait(lambda: "display" not in screen.system.offer, 5, "the offer to shrink")
-    assert screen.apply((1024, 768))[1] == NOT_SUPPORTED
-    assert screen.agent.running and len(screen.agent.log()) <= 1
+    screen.server_dies()
 
 
 def test_flood(screen):
@@ -150,11 +131,11 @@ def test_flood(screen):
         call.wait(20)
     assert {call.error for call in calls} <= {None, "org.ovirt.GuestAgent1.Error.Superseded"}
     assert calls[-1].error is None
-    assert screen.mutter.outputs()["Meta-1"] == (800, 600, 1024, 99)
+    assert screen.server.outputs()["Meta-1"] == (800, 600, 1024, 99)
 
 
 def test_costs_nothing_while_nothing_changes(screen):
-    wait(lambda: screen.on() == screen.mutter.outputs())
+    wait(lambda: screen.on() == screen.server.outputs())
     wait_while(lambda: True, 2)
     before = screen.agent.wake_ups()
     wait_while(lambda: True, 3)
@@ -182,17 +163,17 @@ def test_rotation_stays(shared):
     assert not shared.apply((1024, 768), (800, 600))[1]
     turned = [(0, 0, 1.0, 1, True, [("Meta-0", "1024x768@60.000", {})]),
               (768, 0, 1.0, 0, False, [("Meta-1", "800x600@60.000", {})])]
-    assert shared.mutter.call("ApplyMonitorsConfig", GLib.Variant(
-        "(uua(iiduba(ssa{sv}))a{sv})", (shared.mutter.state()[0], 1, turned, {})))[1] is None
+    assert shared.server.call("ApplyMonitorsConfig", GLib.Variant(
+        "(uua(iiduba(ssa{sv}))a{sv})", (shared.server.state()[0], 1, turned, {})))[1] is None
     wait(lambda: shared.on() == {"Meta-0": (1024, 768, 0, 0), "Meta-1": (800, 600, 768, 0)}, 3, "the report")
     try:
         result, error = shared.apply((1024, 768, 0, 0), (800, 600, 1024, 0))
         assert not error
-        logical = {entry[5][0][0]: entry[:4] for entry in shared.mutter.state()[2]}
+        logical = {entry[5][0][0]: entry[:4] for entry in shared.server.state()[2]}
         assert logical == {"Meta-0": (0, 0, 1.0, 1), "Meta-1": (768, 0, 1.0, 0)}
         assert [m["x"] for m in result] == [0, 768]
     finally:
-        shared.mutter.ask([("Meta-0", (1024, 768, 0, 0)), ("Meta-1", (800, 600, 1024, 0))], method=1)
+        shared.server.ask([("Meta-0", (1024, 768, 0, 0)), ("Meta-1", (800, 600, 1024, 0))], method=1)
 
 
 def test_real_monitors_are_left_alone(directory, party):

@@ -4,28 +4,24 @@
 import pytest
 
 from rig.desktop import wait, wait_while
-from rig.display import Phoc, Sway, apply_layout, ask_layout, displayed, get_layout
+from rig.display import Phoc, Sway, ask_layout, get_layout
 from rig.pace import scaled
-from test_session_agent import Guest
+from rig.screen import Screen, placed
 
 FAILED = "org.freedesktop.DBus.Error.Failed"
 INVALID = "org.freedesktop.DBus.Error.InvalidArgs"
 NOT_SUPPORTED = "org.freedesktop.DBus.Error.NotSupported"
 
 
-class Screen:
+class WlScreen(Screen):
     def __init__(self, directory, party, kind=Phoc):
-        self.guest = Guest(directory, party)
-        self.compositor = party.keep(kind(directory))
-        self.system = self.guest.system_agent()
-        self.agent = self.guest.agent(**self.compositor.environment)
-        displayed(self.system, "wlroots")
+        super().__init__(directory, party, "wlroots", lambda _: kind(directory))
 
     def apply(self, *monitors, **options):
-        return apply_layout(self.system, *monitors, within=15, **options)
+        return super().apply(*monitors, within=15, **options)
 
     def told(self):
-        return {m["connector"]: (m["width"], m["height"], m["x"], m["y"]) for m in get_layout(self.system) if m["enabled"]}
+        return placed(get_layout(self.system))
 
     def names(self):
         """In the order of the ids."""
@@ -34,12 +30,12 @@ class Screen:
 
 @pytest.fixture(scope="module")
 def shared(lasting_party):
-    return Screen(lasting_party.directory, lasting_party)
+    return WlScreen(lasting_party.directory, lasting_party)
 
 
 @pytest.fixture
 def screen(directory, party):
-    return Screen(directory, party)
+    return WlScreen(directory, party)
 
 
 @pytest.mark.parametrize("monitors, expected", [
@@ -55,15 +51,15 @@ def test_arranges(shared, monitors, expected):
     expected = dict(zip(shared.names(), expected))
     result, error = shared.apply(*monitors)
     assert not error
-    assert shared.compositor.outputs() == expected
-    assert {m["connector"]: (m["width"], m["height"], m["x"], m["y"]) for m in result if m["enabled"]} == expected
+    assert shared.server.outputs() == expected
+    assert placed(result) == expected
     assert shared.told() == expected
 
 
 def settle(screen):
     call = ask_layout(screen.system, [(1024, 768), (800, 600)])
     assert call.wait(15) is None, call.message
-    return screen.compositor.outputs()
+    return screen.server.outputs()
 
 
 @pytest.mark.parametrize("monitors, error", [
@@ -72,51 +68,51 @@ def settle(screen):
 def test_bad(shared, monitors, error):
     before = settle(shared)
     assert shared.apply(*monitors) == (None, error)
-    assert shared.compositor.outputs() == before
+    assert shared.server.outputs() == before
 
 
 def test_half_of_it(shared):
     """Phoc 0.24 takes an output that is to be off from its desktop, and then says that it has failed."""
     before = settle(shared)
-    assert shared.compositor.desktop_outputs() == 2
+    assert shared.server.desktop_outputs() == 2
     call = ask_layout(shared.system, [(1024, 768)])
     call.wait(15)
     assert call.error == FAILED and call.message.endswith("The compositor has refused it")
-    assert shared.compositor.outputs() == before
-    assert shared.compositor.desktop_outputs() == 2
+    assert shared.server.outputs() == before
+    assert shared.server.desktop_outputs() == 2
 
 
 def test_missing_ones_cost_themselves_only(shared):
     result, error = shared.apply((1024, 768), (800, 600), (640, 480))
     assert not error and result[2]["error"] == "There is no such monitor" and not result[2]["enabled"]
-    assert len(shared.compositor.outputs()) == 2
+    assert len(shared.server.outputs()) == 2
 
 
 def test_verify_changes_nothing(shared):
     before = settle(shared)
     result, error = shared.apply((1000, 700), (640, 480), verify=True)
     assert not error and (result[0]["width"], result[0]["height"]) == (1000, 700)
-    assert shared.compositor.outputs() == before
+    assert shared.server.outputs() == before
 
 
 def test_scale_and_rotation_stay(shared):
     settle(shared)
     first, second = shared.names()
-    shared.compositor.wlr_randr("--output", first, "--scale", "2", "--transform", "90")
+    shared.server.wlr_randr("--output", first, "--scale", "2", "--transform", "90")
     try:
         assert not shared.apply((1024, 768), (800, 600))[1]
-        assert shared.compositor.outputs() == {first: (1024, 768, 0, 0), second: (800, 600, 384, 0)}
-        assert "  Transform: 90\n  Scale: 2.000000" in shared.compositor.wlr_randr()
+        assert shared.server.outputs() == {first: (1024, 768, 0, 0), second: (800, 600, 384, 0)}
+        assert "  Transform: 90\n  Scale: 2.000000" in shared.server.wlr_randr()
     finally:
-        shared.compositor.wlr_randr("--output", first, "--scale", "1", "--transform", "normal")
+        shared.server.wlr_randr("--output", first, "--scale", "1", "--transform", "normal")
 
 
 def test_someone_elses_change_is_told(shared):
     settle(shared)
     first, second = shared.names()
-    shared.compositor.wlr_randr("--output", first, "--custom-mode", "640x480", "--output", second, "--pos", "640,100")
+    shared.server.wlr_randr("--output", first, "--custom-mode", "640x480", "--output", second, "--pos", "640,100")
     expected = {first: (640, 480, 0, 0), second: (800, 600, 640, 100)}
-    assert shared.compositor.outputs() == expected
+    assert shared.server.outputs() == expected
     wait(lambda: {m["connector"]: (m["width"], m["height"], m["x"], m["y"]) for m in shared.system.states[-1]["layout"]
                   if m["enabled"]} == expected, scaled(3), "the report")
 
@@ -127,34 +123,28 @@ def test_flood(screen):
         call.wait(20)
     assert {call.error for call in calls} <= {None, "org.ovirt.GuestAgent1.Error.Superseded"}
     assert calls[-1].error is None
-    assert (800, 600, 1024, 99) in screen.compositor.outputs().values()
+    assert (800, 600, 1024, 99) in screen.server.outputs().values()
 
 
 def test_long_use(screen):
     """Objects' numbers are used again."""
     for i in range(60):
         assert not screen.apply((1000 + i, 700), (800, 600))[1]
-    assert (1059, 700, 0, 0) in screen.compositor.outputs().values()
+    assert (1059, 700, 0, 0) in screen.server.outputs().values()
 
 
 def test_compositor_that_dies(screen):
-    calls = [ask_layout(screen.system, [(1024, 768)]) for _ in range(3)]
-    screen.compositor.process.kill()
-    for call in calls:
-        call.wait(10)
-    wait(lambda: "display" not in screen.system.offer, 5, "the offer to shrink")
-    assert screen.apply((1024, 768))[1] == NOT_SUPPORTED
-    assert screen.agent.running and len(screen.agent.log()) <= 1
+    screen.server_dies()
 
 
 def test_compositor_that_hangs(screen):
     """Given up, and not asked again."""
-    screen.compositor.process.send_signal(19)
+    screen.server.process.send_signal(19)
     try:
         assert screen.apply((1024, 768))[1] == FAILED
         wait(lambda: "display" not in screen.system.offer, 5, "the offer to shrink")
     finally:
-        screen.compositor.process.send_signal(18)
+        screen.server.process.send_signal(18)
 
 
 def test_costs_nothing_while_nothing_changes(screen):
@@ -167,7 +157,7 @@ def test_costs_nothing_while_nothing_changes(screen):
 
 def test_refusal_leaves_the_picture(directory, party):
     """Sway 1.7 without a screen calls its outputs disabled, and refuses whatever it is asked for."""
-    screen = Screen(directory, party, Sway)
+    screen = WlScreen(directory, party, Sway)
     assert screen.apply((1024, 768), (800, 600))[1] == FAILED
     assert screen.told() == {}
     assert screen.agent.running

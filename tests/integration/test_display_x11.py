@@ -8,8 +8,9 @@ import signal
 import pytest
 
 from rig.desktop import wait, wait_while
-from rig.display import Dummy, Virtual, Vnc, apply_layout, ask_layout, displayed, get_layout, monitor, table
+from rig.display import Dummy, Virtual, Vnc, apply_layout, ask_layout, get_layout, monitor, table
 from rig.pace import scaled
+from rig.screen import Screen as AnyScreen, placed
 from rig.user_session import Guest
 
 FAILED = "org.freedesktop.DBus.Error.Failed"
@@ -18,23 +19,10 @@ NOT_SUPPORTED = "org.freedesktop.DBus.Error.NotSupported"
 SUPERSEDED = "org.ovirt.GuestAgent1.Error.Superseded"
 
 
-class Screen:
-    """A session under an X server, and the session agent in it."""
-
+class Screen(AnyScreen):
     def __init__(self, directory, party, make, *options, **environment):
-        self.guest = Guest(directory, party)
-        self.x = party.keep(make(directory))
-        self.system = self.guest.system_agent()
-        self.agent = self.guest.agent(*options, **{"DISPLAY": self.x.name, **environment})
-        displayed(self.system, "xrandr")
-
-    def apply(self, *monitors, **options):
-        return apply_layout(self.system, *monitors, **options)
-
-    def on(self):
-        """What our report says is on, in the shape of xrandr's."""
-        return {m["connector"]: (m["width"], m["height"], m["x"], m["y"])
-                for m in (self.system.states or [{}])[-1].get("layout", []) if m["enabled"]}
+        super().__init__(directory, party, "xrandr", lambda _: make(directory), *options, **environment)
+        self.x = self.server
 
 
 @pytest.fixture
@@ -80,8 +68,7 @@ def test_table(shared, name, asked, _old, ours):
     assert text == ours
     # The answer is about the monitors that were asked for, and true.
     assert len(call.answer[0]) == len(monitors)
-    assert {m["connector"]: (m["width"], m["height"], m["x"], m["y"])
-            for m in call.answer[0] if m["enabled"]} == outputs
+    assert placed(call.answer[0]) == outputs
     # So is the state, a moment later.
     wait(lambda: shared.on() == outputs, 3, "the report")
     # No more modes of ours than there are sizes.

@@ -65,6 +65,7 @@ class XServer:
         with os.fdopen(number) as f:
             self.name = ":" + f.readline().strip()
         assert self.name != ":", self._log.read_text(errors="replace")
+        self.environment = {"DISPLAY": self.name}
 
     def xrandr(self, *options, check=True):
         p = subprocess.run(["xrandr", *options], env={**os.environ, "DISPLAY": self.name}, text=True,
@@ -145,6 +146,7 @@ class Mutter:
         with open(self._log, "wb") as log:
             self.process = subprocess.Popen([*AS_USER, "mutter", "--wayland", "--no-x11", *how], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=environment)
+        self.environment = {"XDG_SESSION_TYPE": "wayland", "WAYLAND_DISPLAY": "wayland-0"}
         wait(self._is_there, scaled(15), "mutter")
 
     def _is_there(self):
