@@ -9,6 +9,7 @@ import pytest
 from gi.repository import Gio, GLib
 
 from rig.desktop import AS_USER, Peer, wait, wait_while
+from rig.display import need
 from rig.home import ALL, Guest
 
 FACTOR = ("KDE", "AnimationDurationFactor")
@@ -272,3 +273,111 @@ def test_wallpaper_of_the_real_shell(directory, party):
     display.run(kde, "plasmashell")
     wait(lambda: not kde.home.journal.exists(), 40, "the journal to be empty")
     assert wallpaper(kde) == "org.kde.slideshow"
+
+
+class KWin:
+    """The window manager on X11, which draws with the processor."""
+
+    def __init__(self, directory, party):
+        need("kwin_x11", "Xvfb")
+        self._display = Display(party)
+        self.kde = Kde(directory, party, DISPLAY=self._display.name, QT_QPA_PLATFORM="xcb")
+        self.start()
+
+    def start(self):
+        self._process = self._display.run(self.kde, "kwin_x11", "--no-kactivities")
+        wait(lambda: self.composites, 40, "the compositor")
+
+    def end(self):
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def composites(self):
+        """By its own word; None without one."""
+        try:
+            return call(self.kde, "org.kde.KWin", "/Compositor", "org.freedesktop.DBus.Properties", "Get",
+                        GLib.Variant("(ss)", ("org.kde.kwin.Compositing", "active")), "(v)")
+        except GLib.Error:
+            return None
+
+    def user(self, method):
+        """As he does it with a key."""
+        self.kde.session_bus.connect().connection.call_sync(
+            "org.kde.KWin", "/Compositor", "org.kde.kwin.Compositing", method, None, None,
+            Gio.DBusCallFlags.NO_AUTO_START, 5000, None)
+        wait(lambda: self.composites == (method == "resume"), what=method)
+
+
+@pytest.fixture
+def kwin(directory, party):
+    return KWin(directory, party)
+
+
+def stored(kde):
+    """What the journal has of it."""
+    return [change[4:] for change in kde.home.changes_of_journal() if change[3] == "org.kde.KWin"]
+
+
+def given_back(kwin):
+    wait(lambda: not kwin.kde.home.journal.exists(), 10, "the journal to be empty")
+    assert kwin.composites is True
+
+
+@pytest.mark.parametrize("end", ["host", "term", "crash"])
+def test_compositor_of_the_real_kwin(kwin, end):
+    kde = kwin.kde
+    system = kde.system_agent()
+    agent = kde.agent()
+    system.set_effects("animation")
+    assert kwin.composites is False
+    assert stored(kde) == [["active", "true", "false"]]
+    if end == "host":
+        system.set_effects()
+    elif end == "term":
+        agent.close()
+    else:
+        agent.kill()
+        kde.agent(desktop="GNOME")
+    given_back(kwin)
+
+
+def test_compositor_that_the_user_has_switched(kwin):
+    """What he has suspended himself is not resumed; what he has resumed is not suspended again."""
+    kde = kwin.kde
+    system = kde.system_agent()
+    kde.agent()
+    wait(lambda: system.last() == set())
+    kwin.user("suspend")
+    system.set_effects("animation")
+    assert stored(kde) == []
+    system.set_effects()
+    assert kwin.composites is False
+    kwin.user("resume")
+    system.set_effects("animation")
+    assert kwin.composites is False
+    kwin.user("resume")
+    assert system.tell("SetEffects", "as", ["animation", "font-smooth"]).wait() is None
+    wait(lambda: "font-smooth" in system.last(), 10)
+    assert kwin.composites is True
+    system.set_effects()
+    given_back(kwin)
+
+
+def test_kwin_that_ends(kwin):
+    """A new one composites, whether it is there when its user is given back what he had or not: nothing is left to do."""
+    kde = kwin.kde
+    system = kde.system_agent()
+    agent = kde.agent()
+    system.set_effects("animation")
+    kwin.end()
+    kwin.start()
+    system.set_effects()
+    given_back(kwin)
+    system.set_effects("animation")
+    kwin.end()
+    agent.close()
+    assert kde.settings() == [] and stored(kde)
+    kwin.start()
+    kde.agent()
+    given_back(kwin)
