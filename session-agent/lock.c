@@ -3,12 +3,16 @@
 
 #include "desktop.h"
 
+/* Where it is in the list. */
+#define GNOME_SHELL 0
+
 /* Every locker has the methods Lock and GetActive and the signal ActiveChanged. A name in this list counts
  * only once it has answered GetActive: org.freedesktop.ScreenSaver is KDE's locker, and light-locker, but
  * elsewhere it often does no more than to keep the screen lit. */
 static const DesktopRequest lockers[] = {
         /* GNOME 3.36 and later; there org.gnome.ScreenSaver is a helper that comes and goes. */
-        {"org.gnome.Shell.ScreenShield", "/org/gnome/ScreenSaver", "org.gnome.ScreenSaver", "Lock", "()"},
+        [GNOME_SHELL] = {"org.gnome.Shell.ScreenShield", "/org/gnome/ScreenSaver", "org.gnome.ScreenSaver",
+                         "Lock", "()"},
         {"org.gnome.ScreenSaver", "/org/gnome/ScreenSaver", "org.gnome.ScreenSaver", "Lock", "()"},
         {"org.mate.ScreenSaver", "/org/mate/ScreenSaver", "org.mate.ScreenSaver", "Lock", "()"},
         {"org.cinnamon.ScreenSaver", "/org/cinnamon/ScreenSaver", "org.cinnamon.ScreenSaver", "Lock",
@@ -39,11 +43,12 @@ struct Lock {
 static void locker_set(Locker *locker, LockState state) {
         Lock *l = locker->lock;
         LockState all = LOCK_UNKNOWN;
+        bool signs_on = lock_signs_on(l);
 
         locker->state = state;
         for (size_t i = 0; i < G_N_ELEMENTS(l->lockers); i++)
                 all = MAX(all, l->lockers[i].state);
-        if (all == l->state)
+        if (all == l->state && lock_signs_on(l) == signs_on)
                 return;
         l->state = all;
         if (all == LOCK_ON && l->asked) {
@@ -138,6 +143,10 @@ Lock *lock_free(Lock *l) {
 
 LockState lock_state(const Lock *l) {
         return l->state;
+}
+
+bool lock_signs_on(const Lock *l) {
+        return l->lockers[GNOME_SHELL].state != LOCK_UNKNOWN;
 }
 
 static const DesktopRequest *find_locker(const Lock *l) {

@@ -85,6 +85,7 @@ static GVariant *make_offer(const SessionAgent *a) {
                 add(&offer, "desktop", g_variant_new_string(desktop));
         add(&offer, "lock", g_variant_new_boolean(lock_state(a->lock) != LOCK_UNKNOWN));
         add(&offer, "logout", g_variant_new_boolean(logout_possible(a->logout)));
+        add(&offer, "sign-on", g_variant_new_boolean(lock_signs_on(a->lock)));
         if (effects_offered(a->effects) > 0)
                 add_effects(&offer, "effects", effects_offered(a->effects));
         if (display_backend(a->display))

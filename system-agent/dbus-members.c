@@ -21,6 +21,7 @@ const Member session_offer_members[] = {
         OFFER("desktop", MEMBER_TEXT, desktop),
         OFFER("lock", MEMBER_BOOL, lock),
         OFFER("logout", MEMBER_BOOL, logout),
+        OFFER("sign-on", MEMBER_BOOL, sign_on), /* of the lock screen */
         OFFER("display", MEMBER_TEXT, display),
         OFFER("effects", MEMBER_EFFECTS, effects),
         {},

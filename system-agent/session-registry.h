@@ -32,7 +32,7 @@ typedef struct SessionFacts {
 /* What a session agent can do. Strings may be NULL. The bus's names for these are in dbus-members.c. */
 typedef struct SessionOffer {
         char *version, *desktop, *display;
-        bool lock, logout;
+        bool lock, logout, sign_on;
         unsigned effects; /* a set: see session-agent/effect.h */
 } SessionOffer;
 

@@ -185,7 +185,8 @@ void sign_on_login(SignOn *s, Credentials *credentials) {
         }
         g_free(s->session);
         s->session = g_strdup(shown->id);
-        if (s->config->credentials_unlock && !session_is_cover(shown))
+        /* A lock screen that takes the token has PAM look at everything, and opens the keyring. */
+        if (s->config->credentials_unlock && !session_is_cover(shown) && !shown->offer.sign_on)
                 check(s, TAKE_PTR(c));
         else
                 offer(s, c, shown);

@@ -29,7 +29,7 @@ def test_register_report_unregister(door):
     assert agent.register("1", version="2.0.0", desktop="GNOME", lock=True, logout=False,
                           unknown=GLib.Variant("ai", [1])) == MINE
     watch.changed("Agent", agent.name)
-    assert door.get("Offer") == {"version": "2.0.0", "desktop": "GNOME", "lock": True, "logout": False}
+    assert door.get("Offer") == {"version": "2.0.0", "desktop": "GNOME", "lock": True, "logout": False, "sign-on": False}
 
     agent.report(locked=True, mood=GLib.Variant("d", 1.5))
     watch.changed("LockedDesktop", "yes")
@@ -44,7 +44,7 @@ def test_register_report_unregister(door):
     assert door.get("LockedDesktop") == "unknown" and door.get("Offer") == {}
     assert error_of(agent.unregister) == error_of(agent.report, locked=True) == refusal("NotRegistered")
     assert agent.register("1") == MINE
-    assert door.get("Offer") == {"lock": False, "logout": False}
+    assert door.get("Offer") == {"lock": False, "logout": False, "sign-on": False}
 
 
 @pytest.mark.parametrize("session, error", [

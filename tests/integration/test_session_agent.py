@@ -31,7 +31,8 @@ def test_registers(guest):
     assert session == "s2"
     version = subprocess.run([os.environ["OVIRT_SESSION_AGENT"], "--version"], capture_output=True, text=True)
     offer.pop("effects", None)      # where there are desktops, theirs
-    assert offer == {"version": version.stdout.split()[1], "desktop": "ubuntu:GNOME", "lock": False, "logout": False}
+    assert offer == {"version": version.stdout.split()[1], "desktop": "ubuntu:GNOME", "lock": False, "logout": False,
+                     "sign-on": False}
     uid = guest.system_bus.connect().call("org.freedesktop.DBus", "/", "org.freedesktop.DBus",
                                           "GetConnectionUnixUser", GLib.Variant("(s)", (sender,)))
     assert uid == (USER,)

@@ -89,6 +89,21 @@ def test_desktop_of_another_session(guest):
     assert there[0].locks == []
 
 
+def test_lock_screen_that_signs_on(guest):
+    """GNOME's shell does, and tells by its name; the helper that is there before it is nobody's word on that."""
+    system = guest.system_agent()
+    guest.locker(name="org.gnome.ScreenSaver")
+    agent = guest.agent()
+    locker_found(system, agent)
+    assert system.offer["sign-on"] is False
+    shell = guest.locker(**LOCKERS["gnome"])
+    wait(lambda: system.offer["sign-on"])
+    assert system.offer["lock"] is True
+    shell.close()
+    wait(lambda: not system.offer["sign-on"])
+    assert system.offer["lock"] is True
+
+
 def test_any_of_two_lockers(guest):
     system = guest.system_agent()
     one, other = guest.locker(**LOCKERS["kde"]), guest.locker(**LOCKERS["mate"])

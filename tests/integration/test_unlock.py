@@ -5,6 +5,7 @@ real modules and accounts of the case's own, and asks the login manager."""
 from pathlib import Path
 
 import pytest
+from rig.caller import Caller
 from rig.pace import scaled, until
 from rig.sign_on import PASSWORD as SECRET
 from rig.sign_on import ALICE, ALICE_UID, BOB, GREETER, GREETER_UID, OK, SignOn, memory_holds, write_accounts
@@ -82,6 +83,22 @@ def test_a_login_screen_gets_the_signal(party, bus):
     seat.login("alice", SECRET)
     assert seat.fetch(screen.token())[0] == OK
     assert seat.unlocked == []
+
+
+def test_a_lock_screen_that_signs_on_gets_the_signal(party, bus):
+    """As GNOME's, while the session's agent says so."""
+    seat = Unlock(party, bus, LOCKED, active="1")
+    shell = seat.screen(ALICE_UID)
+    agent = party.keep(Caller(bus, ALICE_UID))
+    agent.register("1", **{"lock": True, "sign-on": True})
+    seat.login("alice", SECRET)
+    assert seat.fetch(shell.token())[0] == OK
+    assert seat.unlocked == []
+    agent.unregister()
+    agent.register("1", lock=True)
+    seat.login("alice", SECRET)
+    seat.wait_log("Unlocking session 1")
+    assert len(shell.tokens) == 1
 
 
 def test_off_by_default(party, bus):
