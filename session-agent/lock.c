@@ -3,6 +3,10 @@
 
 #include "desktop.h"
 
+/* KDE's has its name before it answers to it: who is no locker is asked again, later each time. */
+#define AGAIN_FIRST_MSEC 250U
+#define AGAIN_LAST_MSEC 4000U
+
 /* Where it is in the list. */
 #define GNOME_SHELL 0
 
@@ -26,8 +30,10 @@ typedef struct Locker {
         Lock *lock;
         const DesktopRequest *request;
         DesktopName *name;
-        unsigned subscription;  /* 0 while nobody owns the name */
+        char *owner;            /* NULL while nobody owns the name; and then: */
+        unsigned subscription;  /* to its signal */
         GCancellable *question; /* GetActive, while it waits for its answer */
+        unsigned again, msec;   /* when it is asked again, and how long after that the next time */
         LockState state;
 } Locker;
 
@@ -69,6 +75,8 @@ static void on_active_changed(GDBusConnection *bus, const char *sender, const ch
         locker_set(userdata, active ? LOCK_ON : LOCK_OFF);
 }
 
+static gboolean on_again(gpointer userdata);
+
 static void on_active(GObject *bus, GAsyncResult *result, gpointer userdata) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), result, &error);
@@ -80,11 +88,31 @@ static void on_active(GObject *bus, GAsyncResult *result, gpointer userdata) {
         g_clear_object(&locker->question);
         if (!answer) {
                 g_debug("%s is no locker: %s", locker->request->name, error->message);
+                if (locker->msec <= AGAIN_LAST_MSEC)
+                        locker->again = g_timeout_add(locker->msec, on_again, locker);
+                locker->msec *= 2;
                 return;
         }
         g_variant_get(answer, "(b)", &active);
         g_debug("%s is a locker, and %s", locker->request->name, active ? "locked" : "not locked");
         locker_set(locker, active ? LOCK_ON : LOCK_OFF);
+}
+
+static void ask(Locker *locker) {
+        const DesktopRequest *r = locker->request;
+
+        locker->question = g_cancellable_new();
+        g_dbus_connection_call(locker->lock->bus, locker->owner, r->path, r->interface, "GetActive", NULL,
+                               G_VARIANT_TYPE("(b)"), G_DBUS_CALL_FLAGS_NONE, -1, locker->question,
+                               on_active, locker);
+}
+
+static gboolean on_again(gpointer userdata) {
+        Locker *locker = userdata;
+
+        locker->again = 0;
+        ask(locker);
+        return G_SOURCE_REMOVE;
 }
 
 static void locker_forget(Locker *locker) {
@@ -93,6 +121,8 @@ static void locker_forget(Locker *locker) {
         locker->subscription = 0;
         g_cancellable_cancel(locker->question);
         g_clear_object(&locker->question);
+        g_clear_handle_id(&locker->again, g_source_remove);
+        g_clear_pointer(&locker->owner, g_free);
 }
 
 /* From here on signals and the answer come from the same owner, and thus in the order of the events. */
@@ -109,9 +139,9 @@ static void on_owner_changed(const char *owner, void *userdata) {
         locker->subscription = g_dbus_connection_signal_subscribe(bus, owner, r->interface, "ActiveChanged",
                                                                   r->path, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
                                                                   on_active_changed, locker, NULL);
-        locker->question = g_cancellable_new();
-        g_dbus_connection_call(bus, owner, r->path, r->interface, "GetActive", NULL, G_VARIANT_TYPE("(b)"),
-                               G_DBUS_CALL_FLAGS_NONE, -1, locker->question, on_active, locker);
+        locker->owner = g_strdup(owner);
+        locker->msec = AGAIN_FIRST_MSEC;
+        ask(locker);
 }
 
 Lock *lock_new(const Desktop *desktop, void (*changed)(void *userdata), void *userdata) {

@@ -20,7 +20,8 @@ typedef struct Fixture {
         GDBusNodeInfo *node;
         Desktop where;
         GDBusMethodInvocation *held; /* GetActive that has not been answered */
-        bool hold, active;
+        bool hold, active, absent;
+        unsigned questions;
         unsigned login1, name;
         Lock *lock;
         unsigned changes;
@@ -34,6 +35,9 @@ static void on_call(GDBusConnection *bus, const char *sender, const char *path, 
         if (g_str_equal(method, "GetSessionByPID"))
                 g_dbus_method_invocation_return_dbus_error(
                         invocation, "org.freedesktop.login1.NoSessionForPID", "It is in none");
+        else if (f->questions++, f->absent)
+                g_dbus_method_invocation_return_dbus_error(
+                        invocation, "org.freedesktop.DBus.Error.UnknownObject", "It is not there yet");
         else if (f->hold)
                 f->held = invocation;
         else
@@ -209,6 +213,30 @@ static void test_wrong_answer(Fixture *f, gconstpointer data) {
         g_assert_cmpint(lock_state(f->lock), ==, LOCK_UNKNOWN);
 }
 
+static void test_name_before_the_locker(Fixture *f, gconstpointer data) {
+        f->absent = true;
+        appear(f);
+        wait_until(f->questions == 2);
+        g_assert_cmpint(lock_state(f->lock), ==, LOCK_UNKNOWN);
+        f->absent = false;
+        wait_until(lock_state(f->lock) == LOCK_OFF);
+        g_assert_cmpint(f->changes, ==, 1);
+        g_assert_cmpint(f->questions, ==, 3);
+}
+
+/* It may leave, and the session end, before it is asked again. */
+static void test_name_without_a_locker(Fixture *f, gconstpointer data) {
+        f->absent = true;
+        appear(f);
+        wait_until(f->questions == 2);
+        vanish(f);
+        settle(f);
+        appear(f);
+        wait_until(f->questions == 3);
+        g_assert_cmpint(lock_state(f->lock), ==, LOCK_UNKNOWN);
+        g_assert_cmpint(f->changes, ==, 0);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_dbus_unset();
@@ -219,5 +247,7 @@ int main(int argc, char **argv) {
         ADD("late-answer", test_late_answer);
         ADD("freed-while-asking", test_freed_while_asking);
         ADD("wrong-answer", test_wrong_answer);
+        ADD("name-before-the-locker", test_name_before_the_locker);
+        ADD("name-without-a-locker", test_name_without_a_locker);
         return g_test_run();
 }
