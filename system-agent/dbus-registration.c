@@ -126,7 +126,15 @@ static int rate_limited(sd_bus_error *error) {
         return sd_bus_error_set(error, OVIRT_ERROR_RATE_LIMITED, "Too many calls; try again later");
 }
 
-static int wrong_type(sd_bus_error *error) {
+static int wrong_type(DbusRegistration *d, sd_bus_message *m, sd_bus_error *error) {
+        const char *sender = sd_bus_message_get_sender(m);
+        const Session *s = session_registry_by_agent(d->registry, sender);
+        unsigned suppressed;
+
+        if (rate_limit(&d->refused_limit, &suppressed))
+                log_info("Refusing %s() of %s%s%s: a member has another type (%u more before)",
+                         sd_bus_message_get_member(m), sender, s ? ", the agent of session " : "",
+                         s ? s->id : "", suppressed);
         return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "A member has another type");
 }
 
@@ -298,7 +306,7 @@ int dbus_registration_register(DbusRegistration *d, sd_bus_message *m, sd_bus_er
                 r = dbus_sender_ask(m, on_sender_known, d);
         if (r < 0) {
                 registration_free(g);
-                return r == -ENXIO ? wrong_type(error) : r;
+                return r == -ENXIO ? wrong_type(d, m, error) : r;
         }
         g->message = sd_bus_message_ref(m);
         d->pending++;
@@ -333,6 +341,6 @@ int dbus_registration_report(DbusRegistration *d, sd_bus_message *m, sd_bus_erro
                 (void) session_registry_report(d->registry, sender, &report);
         session_report_clear(&report);
         if (r < 0)
-                return wrong_type(error);
+                return wrong_type(d, m, error);
         return sd_bus_reply_method_return(m, NULL);
 }

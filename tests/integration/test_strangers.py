@@ -165,7 +165,11 @@ def test_huge_and_wrong(door):
     stranger.report(nested=GLib.Variant("aav", [[GLib.Variant("as", ["x"] * 1000)] * 50]))
     assert error_of(stranger.report, locked=GLib.Variant("s", "x" * 1_000_000)) == INVALID
     assert door.get("LockedDesktop") == "unknown"
+    assert len(door.agent.log(r"Refusing Report\(\) of :\S+, the agent of session 1: a member has another type")) == 1
     assert error_of(door.caller().register, "9" * 1_000_000) == refusal("NoSuchSession")
+    for _ in range(10):
+        assert error_of(stranger.report, locked="yes") == INVALID
+    assert len(door.agent.log("Refusing")) == 5
     assert all(len(line) < 1000 for line in door.agent.log(level=""))
 
 

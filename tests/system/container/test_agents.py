@@ -277,6 +277,60 @@ def test_huge_report(guest, host):
     guest.run("rm", "/run/huge")
 
 
+# The agent of its session, by the library that is there in any case, which says nothing that it should.
+LIAR = r"""
+import ctypes, os, time
+from ctypes import byref, c_char_p, c_int, c_void_p
+library, bus = ctypes.CDLL("libsystemd.so.0"), c_void_p()
+assert library.sd_bus_open_system(byref(bus)) >= 0
+class Error(ctypes.Structure):
+    _fields_ = [("name", c_char_p), ("message", c_char_p), ("need_free", c_int)]
+out = open("/run/liar/said", "w", buffering=1)
+def call(method, types, *arguments):
+    error = Error()
+    r = library.sd_bus_call_method(bus, b"org.ovirt.GuestAgent1", b"/org/ovirt/GuestAgent1",
+                                   b"org.ovirt.GuestAgent1.Manager", method, byref(error), None, types, *arguments)
+    print(method.decode(), (error.name or b"%d" % min(r, 0)).decode(), file=out)
+huge = b"x" * (20 << 20)
+call(b"Register", b"sa{sv}", os.environ["XDG_SESSION_ID"].encode(), 1, b"desktop", b"s", huge)
+for key, *value in ((b"locked", b"s", huge), (b"locked", b"u", 1), (b"locked", b"ab", 2, 1, 0), (b"layout", b"s", huge),
+                    (b"layout", b"aa{sv}", 65, *[0] * 65), (b"effects-off", b"b", 1),
+                    *[(b"key%d" % i, b"s", huge) for i in range(5)]):
+    call(b"Report", b"a{sv}", 1, key, *value)
+call(b"Report", b"a{sv}", 2, b"locked", b"b", 1, b"layout", b"i", 5)
+call(b"Report", b"a{sv}", 1, b"locked", b"b", 0)
+print("done", file=out)
+time.sleep(1000)
+"""
+
+
+def test_registered_agent_that_reports_nonsense(guest, host):
+    """As an unprivileged user by the shipped policy: refused or bounded, said once, and nobody else's session notices."""
+    guest.run("install", "-d", "-o", "bob", "/run/liar")
+    write_file(guest, "/run/liar/program", LIAR)
+    with Login(guest, "alice", *with_desktop()) as alice:
+        name = alice.wait_agent()["Agent"]
+        host.collect(1)
+        before, lines, begin = resident(guest), len(journal(guest).splitlines()), host.now
+        with silent(host), Login(guest, "bob", "/usr/bin/python3", "/run/liar/program", seat=None) as bob:
+            host.wait_until(lambda: "done" in guest.run("cat", "/run/liar/said", check=False), 30, "all to be said")
+            print(f"{host.now - begin:.1f} s of it")
+            picture = bob.picture()
+            assert picture["LockedDesktop"] == "no" and picture["Layout"] == []
+            assert picture["Offer"]["desktop"]["data"] == "x" * 64
+        said = guest.run("cat", "/run/liar/said").splitlines()
+        refused = "Report org.freedesktop.DBus.Error.InvalidArgs"
+        assert said == ["Register 0", *[refused] * 6, *["Report 0"] * 5, refused, "Report 0", "done"]
+        new = journal(guest).splitlines()[lines:]
+        assert len([line for line in new if "Refusing Report() of" in line]) == 5 and len(new) < 12
+        assert all(len(line) < 200 for line in new)
+        assert alice.picture()["Agent"] == name and alice.picture()["LockedDesktop"] == "unknown"
+        assert resident(guest) < before + 24 * 1024
+        beats = [m.time for m in host.events if m.kind == "message" and m.name == "heartbeat" and m.time > begin]
+        assert all(b - a < 7 for a, b in zip([begin, *beats], [*beats, host.now]))
+    guest.run("rm", "-r", "/run/liar")
+
+
 def resident(guest):
     """KiB of the system agent."""
     return int(guest.run("grep", "^VmRSS", f"/proc/{pid_of_agent(guest)}/status").split()[1])
