@@ -97,7 +97,8 @@ def gnome(guest):
 def gnome_session(guest):
     with Desktop(guest, "alice", "gnome-session", type="wayland", XDG_SESSION_DESKTOP="gnome",
                  XDG_CURRENT_DESKTOP="GNOME") as desktop:
-        assert desktop.wait_locker(60)["Offer"]["desktop"]["data"] == "GNOME"
+        offer = desktop.wait_locker(60)["Offer"]
+        assert offer["desktop"]["data"] == "GNOME" and offer["sign-on"]["data"] is True
         yield desktop
 
 
@@ -169,6 +170,77 @@ def test_cinnamon(guest, host, how):
         assert (picture["LockedHint"], picture["LockedDesktop"]) == (False, "yes")
         with tells(host, "session-unlock"):
             guest.run("pkill", "-KILL", "-u", "carol", "-x", "cinnamon-screen")
+
+
+# --- KDE: kwin_wayland without a screen, which is the locker too; what asks for the password is a program of its own
+
+@pytest.fixture(scope="module")
+def kwin(guest):
+    """Without the capability that its file has: a container has it not to give."""
+    guest.run("setcap", "-r", "/usr/bin/kwin_wayland")
+
+
+def kde(guest, user, environment=""):
+    return Desktop(guest, user, "sh", "-c", f"{AGENT} & exec env KWIN_COMPOSE=Q {environment} kwin_wayland --virtual",
+                   type="wayland", XDG_CURRENT_DESKTOP="KDE")
+
+
+def prompts(guest):
+    return guest.run("pgrep", "-x", "kscreenlocker_g", check=False).split()
+
+
+def test_kde(guest, host, kwin, login1_log):
+    screensaver = ("org.freedesktop.ScreenSaver", "/org/freedesktop/ScreenSaver", "org.freedesktop.ScreenSaver")
+    with kde(guest, "bob") as desktop:
+        assert desktop.wait_locker()["Offer"]["sign-on"]["data"] is False
+        host.collect(1)
+        for how in "host", "person", "host":
+            begin = time.time()
+            with tells(host, "session-lock", within=5):
+                if how == "host":
+                    host.send("lock-screen")
+                else:
+                    desktop.user_calls(*screensaver, "Lock")
+            late = when_told(host, "session-lock") - when_hinted(login1_log(), desktop)
+            print(f"KDE, locked by the {how}: told {late * 1000:.0f} ms after the hint, "
+                  f"{(when_told(host, 'session-lock') - begin) * 1000:.0f} ms after it was asked")
+            assert late < 0.5
+            picture = desktop.picture()
+            assert (picture["LockedHint"], picture["LockedDesktop"], picture["Locked"]) == (True, "yes", True)
+            assert prompts(guest)
+            with tells(host, "session-unlock", within=3):
+                guest.run("loginctl", "unlock-session", desktop.id)
+            assert desktop.picture()["LockedDesktop"] == "no"
+
+
+def test_kde_whose_prompt_crashes(guest, host, kwin):
+    """It is started again a few times, and then given up; the session is locked all the while."""
+    with kde(guest, "alice") as desktop:
+        desktop.wait_locker()
+        host.collect(1)
+        with tells(host, "session-lock", within=5):
+            host.send("lock-screen")
+        with silent(host, 3):
+            assert prompts(guest)
+            guest.run("pkill", "-SEGV", "-x", "kscreenlocker_g")
+        picture = desktop.picture()
+        assert (picture["LockedHint"], picture["LockedDesktop"], picture["Locked"]) == (True, "yes", True)
+        with tells(host, "session-unlock", within=3):
+            guest.run("loginctl", "unlock-session", desktop.id)
+
+
+def test_kde_by_the_session_agent(guest, host, kwin):
+    """It does not hear the login manager: after 2 s the other means is tried."""
+    with kde(guest, "carol", "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere") as desktop:
+        desktop.wait_locker()
+        host.collect(1)
+        with tells(host, "session-lock", within=6):
+            host.send("lock-screen")
+        picture = desktop.picture()
+        assert (picture["LockedHint"], picture["LockedDesktop"]) == (False, "yes")
+        # Its end is the session's.
+        with tells(host, "session-unlock", "session-logoff", "active-user None", within=3):
+            guest.run("pkill", "-KILL", "-u", "carol", "-x", "kwin_wayland")
 
 
 # --- xss-lock with i3lock, which nobody sees on the bus
