@@ -163,6 +163,14 @@ def test_ordinary_logins_are_judged_as_ever(stack):
     assert stack.one("user=alice", "tty=:0", seat=None).code == AUTH_ERR
 
 
+def test_ordinary_logins_pass_without_the_module(stack):
+    """Half an installation keeps nobody out."""
+    lightdm(stack)
+    service = stack.services / "sso"
+    service.write_text(service.read_text().replace(os.environ["PAM_OVIRT_CRED"], "/nonexistent/pam_ovirt_cred.so"))
+    assert stack.one("user=alice", "tty=:0", seat=None).code == SUCCESS
+
+
 def test_token_user_is_the_one_whom_the_host_sends(stack):
     stack.server(says(GOOD))
     lightdm(stack)
