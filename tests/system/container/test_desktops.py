@@ -172,6 +172,18 @@ def test_cinnamon(guest, host, how):
             guest.run("pkill", "-KILL", "-u", "carol", "-x", "cinnamon-screen")
 
 
+# --- Xfce: its session manager, which reads the autostart folder; its locker is not part of Debian 12
+
+def test_xfce_log_off(guest, host):
+    """It refuses while it starts, and asks nobody when it has."""
+    with Desktop(guest, "alice", "bed-x-session", "xfce4-session", XDG_CURRENT_DESKTOP="XFCE") as desktop:
+        until(lambda: desktop.picture().get("Offer", {}).get("logout", {}).get("data"), 60, "its session manager to be found")
+        host.collect(1)
+        with tells(host, "session-logoff", "active-user None", within=8):
+            host.send("log-off")
+        assert f"session {desktop.id} of user alice does not end by itself".lower() not in journal(guest).lower()
+
+
 # --- KDE: kwin_wayland without a screen, which is the locker too; what asks for the password is a program of its own
 
 @pytest.fixture(scope="module")

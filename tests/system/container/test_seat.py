@@ -188,6 +188,29 @@ def test_end_behind_the_login_screen(guest, host, end):
         greeter.log_out()
 
 
+def release(guest, session):
+    """What PAM's module tells the login manager when a session is closed, told from within the session."""
+    guest.run("sh", "-c", f"""
+        for f in $(find /sys/fs/cgroup -path '*/session-{session}.scope/cgroup.procs'); do echo $$ >$f; done
+        exec busctl call org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager ReleaseSession s {session}""")
+
+
+@pytest.mark.parametrize("screen", [True, False], ids=["login-screen", "nothing-else"])
+def test_login_program_that_stays(guest, host, screen):
+    """The session is closed, and the program that opened it lives on. The login manager says so to who asks, as we do when
+    the login screen comes back; to nobody before 20 s are over."""
+    with Login(guest, "alice") as login:
+        host.expect("session-logon", within=AT_ONCE)
+        with silent(host):
+            release(guest, login.id)
+        assert login.property("State") == "closing" and login.property("Active") == "yes"
+        with tells(host, "session-logoff", "active-user None", within=AT_ONCE if screen else 22):
+            if screen:
+                greeter = Login(guest, "greeter", klass="greeter").__enter__()
+        if screen:
+            greeter.log_out()
+
+
 def test_login_manager_that_starts_behind_the_agent(guest, host):
     """Its files are followed although their directory was not there."""
     guest.run("systemctl", "stop", helpers.UNIT, "systemd-logind")
