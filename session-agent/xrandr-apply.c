@@ -161,15 +161,20 @@ static bool is_as_wanted(const Target *t) {
                now->outputs[0] == t->output->id;
 }
 
-/* Whether it has to be off before the screen gets its new size and others are set. */
+/* Whether it has to be off before the screen gets its new size and others are set. The server wants room for
+ * the whole mode, even where it is scaled to less. */
 static bool is_in_the_way(const Plan *p, const XCrtc *c) {
+        const XRRModeInfo *mode = xstate_mode(p->state, c->info->mode);
+        bool sideways = is_sideways(c->info->rotation);
         const Target *t = target_of(p, c);
+        unsigned width, height;
 
-        if (!c->info->mode || c->is_foreign)
+        if (!mode || c->is_foreign)
                 return false;
+        width = MAX(c->info->width, sideways ? mode->height : mode->width);
+        height = MAX(c->info->height, sideways ? mode->width : mode->height);
         return !t || c->info->noutput != 1 || c->info->outputs[0] != t->output->id ||
-               c->info->x + (int64_t) c->info->width > p->width ||
-               c->info->y + (int64_t) c->info->height > p->height;
+               c->info->x + (int64_t) width > p->width || c->info->y + (int64_t) height > p->height;
 }
 
 static bool is_nothing_to_do(const Plan *p) {
@@ -184,11 +189,11 @@ static bool is_nothing_to_do(const Plan *p) {
         return s->width == p->width && s->height == p->height && s->primary == p->primary;
 }
 
-/* What the last one on this CRTC had of scale is not this one's. */
+/* What another one had of scale on this CRTC is not this one's. */
 static bool set_target(const Plan *p, Target *t) {
         static XTransform none = {{{XDoubleToFixed(1)}, {0, XDoubleToFixed(1)}, {0, 0, XDoubleToFixed(1)}}};
 
-        if (t->is_new && !p->x->gone)
+        if (t->is_new && t->transform && !p->x->gone)
                 XRRSetCrtcTransform(p->x->display, t->crtc->id, &none, "", NULL, 0);
         return set_crtc(p->x, p->state, t->crtc->id, t->rect.x, t->rect.y, t->mode, t->rotation,
                         &t->output->id, 1);
@@ -233,12 +238,11 @@ static void restore(const Plan *p) {
                 if (!s->crtcs[i].is_foreign)
                         (void) turn_off(x, s, &s->crtcs[i]);
         for (unsigned i = 0; i < p->n; i++) {
-                const Target *t = &p->targets[i];
+                XRRCrtcTransformAttributes *was = p->targets[i].transform;
 
-                if (t->is_new && t->transform && !x->gone)
-                        XRRSetCrtcTransform(x->display, t->crtc->id, &t->transform->pendingTransform,
-                                            t->transform->pendingFilter, t->transform->pendingParams,
-                                            t->transform->pendingNparams);
+                if (was && !x->gone)
+                        XRRSetCrtcTransform(x->display, p->targets[i].crtc->id, &was->pendingTransform,
+                                            was->pendingFilter, was->pendingParams, was->pendingNparams);
         }
         (void) set_screen(x, s->width, s->height, s->width_mm, s->height_mm);
         for (unsigned i = 0; i < s->n_crtcs; i++) {

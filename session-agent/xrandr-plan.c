@@ -14,10 +14,6 @@
 #define DPI_DEFAULT 96
 #define MM_PER_INCH 25.4
 
-static bool is_sideways(Rotation rotation) {
-        return rotation & (RR_Rotate_90 | RR_Rotate_270);
-}
-
 static bool is_taken(const Plan *p, const XCrtc *c) {
         for (unsigned i = 0; i < p->n; i++)
                 if (p->targets[i].crtc == c)
@@ -86,19 +82,15 @@ static void transform_size(const XTransform *t, int *width, int *height) {
 
 /* The part of the screen that the monitor takes, which is not always as large as its mode. */
 static void plan_span(const Plan *p, Target *t) {
-        const XRRCrtcInfo *now = t->crtc->info;
-        const XRRModeInfo *mode = t->is_new ? NULL : xstate_mode(p->state, now->mode);
-        bool sideways, plain;
+        bool sideways;
 
-        t->rotation = mode ? now->rotation : RR_Rotate_0;
+        t->rotation = t->is_new ? RR_Rotate_0 : t->crtc->info->rotation;
         sideways = is_sideways(t->rotation);
         t->rect.width = sideways ? t->height : t->width;
         t->rect.height = sideways ? t->width : t->height;
-        plain = mode && now->width == (sideways ? mode->height : mode->width) &&
-                now->height == (sideways ? mode->width : mode->height);
-        if (!plain && !p->x->gone)
+        if (!p->x->gone)
                 (void) XRRGetCrtcTransform(p->x->display, t->crtc->id, &t->transform);
-        if (mode && t->transform)
+        if (t->transform && !t->is_new)
                 transform_size(&t->transform->pendingTransform, &t->rect.width, &t->rect.height);
 }
 

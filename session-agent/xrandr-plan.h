@@ -11,7 +11,7 @@ typedef struct Target {
         XOutput *output; /* NULL: there is none */
         XCrtc *crtc;
         bool is_new;                           /* the CRTC has driven nothing, or something else */
-        XRRCrtcTransformAttributes *transform; /* the CRTC's, if it has one */
+        XRRCrtcTransformAttributes *transform; /* the CRTC's, as it was */
         int width, height;                     /* of the mode */
         RRMode mode;
         unsigned long added; /* the serial of the request to make the mode one of the output's, or 0 */
@@ -32,6 +32,10 @@ typedef struct Plan {
         bool coarse;  /* modes of our own are of a width that any driver takes */
         bool touched; /* something has been changed */
 } Plan;
+
+static inline bool is_sideways(Rotation rotation) {
+        return rotation & (RR_Rotate_90 | RR_Rotate_270);
+}
 
 /* Plans for @wanted; the server, its state and how coarse are filled in. NULL, or the reason why it cannot
  * be; free it. */

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from rig.desktop import wait, wait_while
-from rig.display import Dummy, Virtual, Vnc, apply_layout, ask_layout, get_layout, monitor, table
+from rig.display import Between, Dummy, Rotating, Virtual, Vnc, apply_layout, ask_layout, displayed, get_layout, monitor, table
 from rig.pace import scaled
 from rig.screen import Screen as AnyScreen, placed
 from rig.user_session import Guest
@@ -194,6 +194,84 @@ def test_mode_in_use_elsewhere_stays(shared):
     assert shared.x.modes_of_ours() == ["ovirt-1003x701"]
 
 
+# Monitors that the user has rotated or scaled: sizes are those of the monitor before that
+
+@pytest.fixture(scope="module")
+def turned(lasting_party):
+    return Screen(lasting_party.directory, lasting_party, Rotating)
+
+
+@pytest.fixture
+def turn(turned):
+    def turn(*options):
+        assert not turned.apply((1280, 800))[1]
+        turned.x.xrandr("--output", "DUMMY0", "--rotate", "normal", "--scale", "1x1")
+        turned.x.xrandr("--output", "DUMMY0", *options)
+    return turn
+
+
+TURNED = {
+    "left": (["--rotate", "left"], ("left", 1, 1), (700, 1000)),
+    "right": (["--rotate", "right"], ("right", 1, 1), (700, 1000)),
+    "inverted": (["--rotate", "inverted"], ("inverted", 1, 1), (1000, 700)),
+    "larger": (["--scale", "1.5x2"], ("normal", 1.5, 2), (1500, 1400)),
+    "smaller": (["--scale", "0.5x0.5"], ("normal", 0.5, 0.5), (500, 350)),
+    "odd": (["--scale", "1.33x1.27"], ("normal", 1.33, 1.27), None),
+    "both": (["--rotate", "left", "--scale", "1.5x2"], ("left", 1.5, 2), (1050, 2000)),
+    "both, odd": (["--rotate", "right", "--scale", "1.33x0.77"], ("right", 1.33, 0.77), None),
+}
+
+
+@pytest.mark.parametrize("options, expected, size", TURNED.values(), ids=TURNED)
+def test_rotation_and_scale_stay(turned, turn, options, expected, size):
+    turn(*options)
+    result, error = turned.apply((1000, 700))
+    assert not error
+    assert (result[0]["width"], result[0]["height"]) == (1000, 700)
+    assert turned.x.turned("DUMMY0") == pytest.approx(expected, abs=1e-4)
+    # All of it is shown, and nothing else, as it is by xrandr.
+    now = picture(turned.x)
+    if size:
+        assert now[0] == {"DUMMY0": (*size, 0, 0)}
+    assert now[0]["DUMMY0"][:2] == now[2][:2]
+    turned.x.xrandr("--output", "DUMMY0", "--mode", "ovirt-1000x700", *options)
+    assert picture(turned.x)[0] == now[0]
+    wait(lambda: turned.on() == {"DUMMY0": (1000, 700, 0, 0)}, 3, "the report")
+
+
+def test_places_beside_a_scaled_monitor(turned, turn):
+    """Those of the console, whose pixels are others, would leave a gap, or lie on it."""
+    turn("--scale", "2x2")
+    assert not turned.apply((1000, 700, 0, 0), (800, 600, 1000, 0))[1]
+    assert turned.x.outputs() == {"DUMMY0": (2000, 1400, 0, 0), "DUMMY1": (800, 600, 2000, 0)}
+    assert turned.x.turned("DUMMY1") == ("normal", 1, 1)
+
+
+IMPOSSIBLE = {
+    "scale": (["--scale", "6x6"], [(6000, 700)]),
+    "rotation": (["--rotate", "left"], [(800, 32000), (1000, 600)]),
+    "both": (["--rotate", "left", "--scale", "4x4"], [(8192, 600)]),
+    "the server": (["--rotate", "left", "--scale", "1.5x2"], [(12000, 12000), (3000, 3000)]),
+}
+
+
+@pytest.mark.parametrize("options, monitors", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_what_rotation_and_scale_make_impossible(turned, turn, options, monitors):
+    turn(*options)
+    before = picture(turned.x), turned.x.turned("DUMMY0")
+    assert turned.apply(*monitors) == (None, FAILED)
+    assert (picture(turned.x), turned.x.turned("DUMMY0")) == before
+
+
+def test_rotation_and_scale_go_with_the_monitor(turned, turn):
+    """What is switched on begins without."""
+    turn("--rotate", "left", "--scale", "2x2")
+    assert not turned.apply({"id": 1, "width": 800, "height": 600})[1]
+    assert not turned.apply((1000, 700))[1]
+    assert turned.x.outputs() == {"DUMMY0": (1000, 700, 0, 0)}
+    assert turned.x.turned("DUMMY0") == ("normal", 1, 1)
+
+
 # Floods, and servers that go
 
 def test_flood(dummy):
@@ -234,6 +312,83 @@ def test_server_that_dies_in_the_middle(dummy):
         assert call.error in (None, FAILED, NOT_SUPPORTED, SUPERSEDED)
     wait(lambda: "display" not in dummy.system.offer, 5)
     assert dummy.agent.running
+
+
+# Servers that do not answer: the session agent does
+
+@pytest.mark.parametrize("then", ["speaks", "ends"])
+def test_server_that_never_answers(directory, party, then):
+    """Not even to the connection."""
+    guest = Guest(directory, party)
+    x = party.keep(Dummy(directory))
+    between = party.keep(Between(x, mute=True))
+    system = guest.system_agent()
+    agent = guest.agent(DISPLAY=between.name)
+    wait(lambda: between.clients == 1, what="the connection")
+    assert system.ask("Lock").wait() == NOT_SUPPORTED
+    assert get_layout(system) is None
+    assert apply_layout(system, (800, 600))[1] == NOT_SUPPORTED
+    assert "display" not in system.offer
+    if then == "speaks":
+        between.speak()
+        displayed(system, "xrandr")
+        assert not apply_layout(system, (800, 600))[1]
+        assert x.outputs() == {"DUMMY0": (800, 600, 0, 0)}
+    else:
+        agent.close()       # in time
+
+
+@pytest.mark.parametrize("then", ["goes on", "ends"])
+def test_server_that_stops(dummy, then):
+    os.kill(dummy.x.process.pid, signal.SIGSTOP)
+    call = ask_layout(dummy.system, [(1000, 700)])
+    try:
+        assert dummy.system.ask("Lock").wait() == NOT_SUPPORTED
+        assert len(get_layout(dummy.system)) == 16      # as last seen
+        assert not call.seconds
+        if then == "ends":
+            dummy.agent.close()
+    finally:
+        os.kill(dummy.x.process.pid, signal.SIGCONT)
+    if then == "goes on":
+        assert call.wait() is None
+        assert dummy.x.outputs() == {"DUMMY0": (1000, 700, 0, 0)}
+        wait(lambda: dummy.on() == dummy.x.outputs(), what="the report")
+
+
+@pytest.mark.parametrize("after", [-1, 0, 31, 32, 64, 200, 1000, 3000])
+def test_server_that_hangs_up(directory, party, after):
+    """In the middle of the first questions and answers."""
+    guest = Guest(directory, party)
+    between = party.keep(Between(party.keep(Dummy(directory)), hang_up_after=after))
+    system = guest.system_agent()
+    agent = guest.agent(DISPLAY=between.name)
+    wait(between.hung_up.is_set, what="the end of the connection")
+    wait(lambda: agent.log("Registered"))
+    assert system.ask("Lock").wait() == NOT_SUPPORTED
+    assert get_layout(system) is None
+    assert apply_layout(system, (800, 600))[1] == NOT_SUPPORTED
+    assert len(agent.log()) == 1
+    before = agent.wake_ups()
+    wait_while(lambda: agent.running, 0.5)
+    assert agent.wake_ups() - before < 20
+
+
+@pytest.mark.parametrize("after", [0, 1500, 3800, 3900, 3930, 3960, 3990, 5000])
+def test_server_that_hangs_up_on_a_layout(directory, party, after):
+    guest = Guest(directory, party)
+    between = party.keep(Between(party.keep(Dummy(directory))))
+    system = guest.system_agent()
+    agent = guest.agent(DISPLAY=between.name)
+    displayed(system, "xrandr")
+    between.left = after
+    call = ask_layout(system, [(1003, 701), (800, 602)])
+    wait(lambda: call.seconds, what="the answer")
+    assert call.error in (None, FAILED)
+    wait(between.hung_up.is_set, what="the end of the connection")
+    wait(lambda: "display" not in system.offer, 5, "the offer to shrink")
+    assert system.ask("Lock").wait() == NOT_SUPPORTED
+    assert agent.running and len(agent.log()) == 1
 
 
 def test_no_display_server(directory, party):
