@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <setjmp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define EVENTS (RRScreenChangeNotifyMask | RRCrtcChangeNotifyMask | RROutputChangeNotifyMask)
 
@@ -12,6 +13,7 @@
 static unsigned long watched, refused; /* serials */
 static bool is_opening;
 static jmp_buf not_opened;
+static Display *half_open; /* what was left of it: XCloseDisplay() would crash */
 
 /* Requests that have a reply do not succeed then, which is enough to know; those without are looked after
  * by xserver_watch(). */
@@ -21,11 +23,13 @@ static int on_error(Display *display, XErrorEvent *error) {
         return 0;
 }
 
-/* When this returns, on_gone() is called, and what was asked fails; but it cannot be set before there is a
- * connection, and XOpenDisplay() asks for more than that. */
+/* When this returns, on_gone() is called, and what was asked fails. But that cannot be set before there is a
+ * connection, and XOpenDisplay() asks for more than that: then returning would be the end of the process. */
 static int on_io_error(Display *display) {
-        if (is_opening)
+        if (is_opening) {
+                half_open = display;
                 longjmp(not_opened, 1);
+        }
         return 0;
 }
 
@@ -41,7 +45,12 @@ static Display *open_display(void) {
         (void) XSetErrorHandler(on_error);
         (void) XSetIOErrorHandler(on_io_error);
         is_opening = true;
-        display = setjmp(not_opened) == 0 ? XOpenDisplay(NULL) : NULL;
+        if (setjmp(not_opened) != 0) {
+                is_opening = false;
+                (void) close(ConnectionNumber(half_open));
+                return NULL;
+        }
+        display = XOpenDisplay(NULL);
         is_opening = false;
         return display;
 }

@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -198,7 +199,9 @@ def test_mode_in_use_elsewhere_stays(shared):
 
 @pytest.fixture(scope="module")
 def turned(lasting_party):
-    return Screen(lasting_party.directory, lasting_party, Rotating)
+    directory = Path(lasting_party.directory) / "turned"
+    directory.mkdir()
+    return Screen(directory, lasting_party, Rotating)
 
 
 @pytest.fixture
