@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rig.between import Between
 from rig.desktop import wait, wait_while
-from rig.display import Between, Dummy, Rotating, Virtual, Vnc, apply_layout, ask_layout, displayed, get_layout, monitor, table
+from rig.display import Dummy, Rotating, Virtual, Vnc, apply_layout, ask_layout, displayed, get_layout, monitor, table
 from rig.pace import scaled
 from rig.screen import Screen as AnyScreen, placed
 from rig.user_session import Guest
