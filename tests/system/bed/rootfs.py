@@ -22,7 +22,7 @@ FLAVOURS = {
     "desktop": """
         gnome-shell gnome-session gdm3 gjs
         mate-session-manager mate-screensaver
-        cinnamon-session cinnamon-screensaver cinnamon-common gir1.2-cvc-1.0 gir1.2-caribou-1.0
+        cinnamon-session cinnamon-settings-daemon cinnamon-screensaver cinnamon-common gir1.2-cvc-1.0 gir1.2-caribou-1.0
         kwin-wayland qtwayland5 layer-shell-qt qml-module-qtquick2 xfce4-session
         lightdm lightdm-gtk-greeter light-locker xss-lock i3lock sway swaylock swayidle
         gnome-keyring libpam-gnome-keyring

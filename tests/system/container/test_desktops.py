@@ -172,6 +172,34 @@ def test_cinnamon(guest, host, how):
             guest.run("pkill", "-KILL", "-u", "carol", "-x", "cinnamon-screen")
 
 
+INHIBITOR = """imports.gi.Gio.DBus.session.call_sync("org.gnome.SessionManager", "/org/gnome/SessionManager",
+    "org.gnome.SessionManager", "Inhibit", new imports.gi.GLib.Variant("(susu)", ["editor", 0, "not saved", 1]), null, 0, -1,
+    null); print("inhibits"); new imports.gi.GLib.MainLoop(null, false).run()"""
+
+
+@pytest.mark.parametrize("prompt", [False, True], ids=["at-once", "prompt"])
+def test_cinnamon_log_off(guest, host, prompt):
+    """By its session manager, which asks the user only if a program has something that is not saved: for 8 s."""
+    write_file(guest, "/usr/share/cinnamon-session/sessions/bed.session",
+               "[Cinnamon Session]\nName=bed\nDesktopName=X-Cinnamon\nRequiredComponents=org.cinnamon.ScreenSaver;\n")
+    with Desktop(guest, "carol", "bed-x-session", "cinnamon-session", "--session", "bed") as desktop:
+        offer = until(lambda: (o := desktop.picture().get("Offer", {})).get("logout", {}).get("data") and o, 40,
+                      "its session manager to be found")
+        assert offer["desktop"]["data"] == "X-Cinnamon"
+        if prompt:
+            bus = f"/run/user/{guest.run('id', '-u', 'carol').strip()}/bus"
+            guest.run("systemd-run", "-q", "--unit", "inhibitor", "--collect", "-p", "User=carol", "-E",
+                      f"DBUS_SESSION_BUS_ADDRESS=unix:path={bus}", "gjs", "-c", INHIBITOR)
+            until(lambda: "inhibits" in guest.run("journalctl", "-q", "-o", "cat", "-u", "inhibitor"), 10, "an inhibitor")
+        host.collect(1)
+        begin = host.now
+        with tells(host, "session-logoff", "active-user None", within=12):
+            host.send("log-off")
+        forced = f"Session {desktop.id} of user carol does not end by itself" in journal(guest)
+        assert (forced, host.time_of("session-logoff") - begin > 7) == (prompt, prompt)
+    guest.run("systemctl", "stop", "inhibitor", check=False)
+
+
 # --- Xfce: its session manager, which reads the autostart folder; its locker is not part of Debian 12
 
 def test_xfce_log_off(guest, host):
