@@ -65,8 +65,9 @@ static bool has_randr(XServer *x) {
 /* Older ones do not say so here, but by the names of their outputs. */
 static bool is_xwayland(XServer *x) {
         int opcode, event, error;
+        bool present = XQueryExtension(x->display, "XWAYLAND", &opcode, &event, &error);
 
-        return XQueryExtension(x->display, "XWAYLAND", &opcode, &event, &error);
+        return x->gone || present; /* which is anything if there was no answer */
 }
 
 XServer *xserver_open(void) {
