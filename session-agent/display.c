@@ -59,13 +59,18 @@ static void request_refuse(Request *r, const char *error, const char *reason) {
         request_free(r);
 }
 
+/* Somebody else's, and to be carried out. */
+static bool is_order(const Request *r) {
+        return r && r->invocation && !r->verify;
+}
+
 static void begin(Display *d);
 
 static void on_done(const Layout *result, const char *reason, void *userdata) {
         Display *d = userdata;
         Request *r = g_steal_pointer(&d->running);
 
-        if (r->invocation && !r->verify)
+        if (is_order(r))
                 d->asked_usec = g_get_monotonic_time();
         if (!result)
                 request_refuse(r, "org.freedesktop.DBus.Error.Failed", reason);
@@ -100,6 +105,10 @@ static void begin(Display *d) {
 }
 
 static void submit(Display *d, Request *r) {
+        if (d->waiting && !d->waiting->verify && r->verify) {
+                request_refuse(r, OVIRT_ERROR_SUPERSEDED, "Another layout is to be carried out first");
+                return;
+        }
         if (d->waiting)
                 request_refuse(g_steal_pointer(&d->waiting), OVIRT_ERROR_SUPERSEDED,
                                "Another layout came before this one was begun");
@@ -127,6 +136,12 @@ static bool read_preferred(const Display *d, Layout *ret) {
         return d->backend && d->backend->ops->preferred && d->backend->ops->preferred(d->backend->self, ret);
 }
 
+/* A moment ago counts. */
+static bool is_ordered(const Display *d) {
+        return is_order(d->running) || is_order(d->waiting) ||
+               g_get_monotonic_time() - d->asked_usec <= ECHO_USEC;
+}
+
 static gboolean on_follow(gpointer userdata) {
         Display *d = userdata;
         g_autofree Layout *preferred = g_new0(Layout, 1);
@@ -137,7 +152,7 @@ static gboolean on_follow(gpointer userdata) {
         if (!now || !read_preferred(d, preferred))
                 return G_SOURCE_REMOVE;
         r = g_new0(Request, 1);
-        if (d->preferred_known && g_get_monotonic_time() - d->asked_usec > ECHO_USEC &&
+        if (d->preferred_known && !is_ordered(d) &&
             follow_merge(preferred, &d->preferred, now, &r->layout)) {
                 g_autofree char *reason = layout_check(&r->layout);
 

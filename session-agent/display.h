@@ -23,5 +23,6 @@ const Layout *display_layout(const Display *d);
 
 /* Arranges them as the layout (an "aa{sv}") says, and answers @invocation, which it takes, with the same
  * monitors as they are then. @verify: only finds out whether it could be done. One is carried out at a time;
- * of those that wait the last one is, the others are answered with .Superseded. */
+ * of those that wait the last one is, the others are answered with .Superseded. What is only to be verified
+ * never takes the place of what is to be done. */
 void display_apply(Display *d, GVariant *layout, bool verify, GDBusMethodInvocation *invocation);

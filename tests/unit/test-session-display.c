@@ -12,7 +12,7 @@ typedef struct Played {
         Layout layout, preferred;
         unsigned applied;
         Layout asked;
-        bool does_not_answer;
+        bool verify, does_not_answer;
         DisplayDone done;
         void *userdata;
 } Played;
@@ -43,6 +43,7 @@ static void played_apply(void *self, const Layout *wanted, bool verify, DisplayD
 
         p->applied++;
         p->asked = *wanted;
+        p->verify = verify;
         p->done = done;
         p->userdata = userdata;
         if (!p->does_not_answer)
@@ -110,6 +111,7 @@ static Display *begin(FollowPolicy policy, const char *desktop) {
         xrandr = (Played){.present = true, .layout = *first, .preferred = *first};
         xrandr.preferred.monitors[0].given &= ~(1U << LAYOUT_X | 1U << LAYOUT_Y);
         g_setenv("XDG_CURRENT_DESKTOP", desktop, true);
+        g_unsetenv("WAYLAND_DISPLAY"); /* whoever runs this has no part in it */
         return display_new(NULL, policy, on_changed, NULL);
 }
 
@@ -371,6 +373,66 @@ static void test_echo(void) {
         display_free(d);
 }
 
+/* Neither a question nor a wish of the hardware's takes the place of a layout that waits. */
+static void test_keeps_its_place(void) {
+        Display *d = begin(FOLLOW_ALWAYS, "");
+        Answer first, second, question;
+        Bus b;
+
+        bus_open(&b, d);
+        xrandr.does_not_answer = true;
+        ask(&b, SMALL, true, &first);
+        while (xrandr.applied < 1)
+                g_main_context_iteration(NULL, true);
+        ask(&b, "@aa{sv} [{'width':<641>,'height':<480>}]", false, &second);
+        ask(&b, SMALL, true, &question);
+        assert_answer(&question, "org.ovirt.GuestAgent1.Error.Superseded");
+        prefer(901);
+        pass(500);
+        g_assert_false(first.there || second.there);
+        xrandr.done(&xrandr.asked, NULL, xrandr.userdata);
+        assert_answer(&first, NULL);
+        while (xrandr.applied < 2)
+                g_main_context_iteration(NULL, true);
+        g_assert_false(xrandr.verify);
+        g_assert_cmpint(xrandr.asked.monitors[0].width, ==, 641);
+        prefer(902); /* while it is being carried out */
+        pass(500);
+        xrandr.does_not_answer = false;
+        xrandr.done(&xrandr.asked, NULL, xrandr.userdata);
+        assert_answer(&second, NULL);
+        pass(100);
+        g_assert_cmpuint(xrandr.applied, ==, 2);
+        bus_close(&b);
+        display_free(d);
+}
+
+/* Who goes while he is asked answers once; what waits is not his any more. */
+static void test_goes_in_the_middle(void) {
+        Display *d = begin(FOLLOW_NEVER, "");
+        Answer first, second;
+        Bus b;
+
+        bus_open(&b, d);
+        mutter.present = mutter.does_not_answer = true;
+        tell(&mutter);
+        ask(&b, SMALL, false, &first);
+        while (mutter.applied < 1)
+                g_main_context_iteration(NULL, true);
+        ask(&b, SMALL, false, &second);
+        pass(50);
+        mutter.present = false;
+        tell(&mutter);
+        g_assert_cmpuint(xrandr.applied, ==, 0);
+        mutter.done(NULL, "It is gone", mutter.userdata);
+        assert_answer(&first, "org.freedesktop.DBus.Error.Failed");
+        assert_answer(&second, NULL);
+        g_assert_cmpuint(mutter.applied, ==, 1);
+        g_assert_cmpuint(xrandr.applied, ==, 1);
+        bus_close(&b);
+        display_free(d);
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/display/follows", test_follows);
@@ -380,5 +442,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/display/one-at-a-time", test_one_at_a_time);
         g_test_add_func("/display/asked", test_asked);
         g_test_add_func("/display/echo", test_echo);
+        g_test_add_func("/display/keeps-its-place", test_keeps_its_place);
+        g_test_add_func("/display/goes-in-the-middle", test_goes_in_the_middle);
         return g_test_run();
 }
