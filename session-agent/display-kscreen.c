@@ -128,22 +128,9 @@ static void on_first_state(KScreen *k, const char *output, size_t n) {
 }
 
 /* The tool says nothing of what the compositor has refused. */
-static bool is_as_planned(const KScreen *k) {
-        for (unsigned i = 0; i < k->result.n; i++) {
-                const Monitor *m = &k->result.monitors[i], *now = NULL;
-
-                for (unsigned j = 0; m->enabled && j < k->layout.n; j++)
-                        if (g_str_equal(k->layout.monitors[j].connector, m->connector))
-                                now = &k->layout.monitors[j];
-                if (m->enabled && (!now || now->x != m->x || now->y != m->y || now->width != m->width ||
-                                   now->height != m->height))
-                        return false;
-        }
-        return true;
-}
-
 static void on_state_after(KScreen *k, const char *output, size_t n) {
-        finish(k, take_state(k, output, n) && is_as_planned(k) ? NULL : "KDE has not done it");
+        finish(k, take_state(k, output, n) && layout_is_now(&k->result, &k->layout) ? NULL
+                                                                                    : "KDE has not done it");
 }
 
 static void on_applied(KScreen *k, const char *output, size_t n) {

@@ -73,20 +73,6 @@ static bool flush(Wlr *w) {
 
 /* --- a request ---------------------------------------------------------------------------------------- */
 
-static bool is_as_planned(const Wlr *w) {
-        for (unsigned i = 0; i < w->result.n; i++) {
-                const Monitor *m = &w->result.monitors[i], *now = NULL;
-
-                for (unsigned j = 0; m->enabled && j < w->layout.n; j++)
-                        if (g_str_equal(w->layout.monitors[j].connector, m->connector))
-                                now = &w->layout.monitors[j];
-                if (m->enabled && (!now || now->x != m->x || now->y != m->y || now->width != m->width ||
-                                   now->height != m->height))
-                        return false;
-        }
-        return true;
-}
-
 static gboolean on_deadline(gpointer userdata);
 
 static void ask(Wlr *w, Stage stage, const WlrSetup *setup, bool verify) {
@@ -155,7 +141,7 @@ static void on_answer(Wlr *w, WlrNews news) {
                 finish(w, "The compositor would refuse it");
         else if (news == WLR_FAILED)
                 restore(w, "The compositor has refused it");
-        else if (w->verify || is_as_planned(w))
+        else if (w->verify || layout_is_now(&w->result, &w->layout))
                 finish(w, NULL);
         else {
                 w->stage = SETTLING;
@@ -177,7 +163,7 @@ static void on_state(Wlr *w) {
         w->told = true;
         if (changed)
                 w->events->changed(w->events->userdata);
-        if (w->stage == SETTLING && is_as_planned(w))
+        if (w->stage == SETTLING && layout_is_now(&w->result, &w->layout))
                 finish(w, NULL);
 }
 

@@ -124,6 +124,30 @@ bool layout_equal(const Layout *a, const Layout *b) {
         return true;
 }
 
+static const Monitor *find_enabled(const Layout *l, const char *connector) {
+        for (unsigned i = 0; i < l->n; i++)
+                if (l->monitors[i].enabled && g_str_equal(l->monitors[i].connector, connector))
+                        return &l->monitors[i];
+        return NULL;
+}
+
+bool layout_is_now(const Layout *result, const Layout *now) {
+        for (unsigned i = 0; i < result->n; i++) {
+                const Monitor *m = &result->monitors[i], *is = find_enabled(now, m->connector);
+
+                if (m->enabled && (!is || is->x != m->x || is->y != m->y || is->width != m->width ||
+                                   is->height != m->height))
+                        return false;
+        }
+        for (unsigned i = 0; i < now->n; i++) {
+                const Monitor *is = &now->monitors[i];
+
+                if (is->enabled && monitor_has(is, LAYOUT_ID) && !find_enabled(result, is->connector))
+                        return false;
+        }
+        return true;
+}
+
 /* --- what is asked for -------------------------------------------------------------------------------- */
 
 static bool same_monitor(const Monitor *a, const Monitor *b) {

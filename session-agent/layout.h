@@ -74,6 +74,9 @@ bool monitor_get_bool(const Monitor *m, LayoutGiven field);
 const char *monitor_get_text(const Monitor *m, LayoutGiven field);
 
 bool layout_equal(const Layout *a, const Layout *b);
+/* Whether what has come of a layout is the case: each monitor that @result has on is there as it says, and
+ * no other virtual one is on. */
+bool layout_is_now(const Layout *result, const Layout *now);
 
 /* Checks what is asked for, and completes it: a monitor without connector and id has its place in the list
  * for an id; one of 0x0, or without a size, is off, others are on unless they say otherwise; of several

@@ -191,12 +191,54 @@ static void test_place(void) {
         }
 }
 
+static void test_is_now(void) {
+        static const struct {
+                const char *connector;
+                int id, x, width; /* -1: a real one; width 0: off */
+        } monitors[] = {{"Virtual-1", 0, 0, 800},
+                        {"Virtual-2", 1, 800, 640},
+                        {"Virtual-3", 2, 0, 0},
+                        {"eDP-1", -1, 1440, 1920}};
+        g_autofree Layout *now = g_new0(Layout, 1), *result = g_new0(Layout, 1);
+
+        for (size_t i = 0; i < G_N_ELEMENTS(monitors); i++) {
+                Monitor *m = layout_add(now);
+
+                (void) monitor_set_text(m, LAYOUT_CONNECTOR, monitors[i].connector);
+                (void) monitor_set_bool(m, LAYOUT_ENABLED, monitors[i].width > 0);
+                (void) monitor_set_int(m, LAYOUT_X, monitors[i].x);
+                (void) monitor_set_int(m, LAYOUT_WIDTH, monitors[i].width);
+                (void) monitor_set_int(m, LAYOUT_HEIGHT, 600);
+                if (monitors[i].id >= 0)
+                        (void) monitor_set_int(m, LAYOUT_ID, monitors[i].id);
+        }
+        *result = *now;
+        result->n = 3; /* nobody asks for a real one */
+        result->monitors[2] = (Monitor){};
+        (void) monitor_set_text(&result->monitors[2], LAYOUT_ERROR, "There is no such monitor");
+        g_assert_true(layout_is_now(result, now));
+        result->monitors[1].x++;
+        g_assert_false(layout_is_now(result, now));
+        result->monitors[1].x--;
+        result->monitors[1].height--;
+        g_assert_false(layout_is_now(result, now));
+        result->monitors[1].enabled = false; /* and that it is not */
+        g_assert_false(layout_is_now(result, now));
+        result->n = 1;
+        g_assert_false(layout_is_now(result, now));
+        now->monitors[1].enabled = false;
+        g_assert_true(layout_is_now(result, now));
+        now->monitors[0].enabled = false;
+        g_assert_false(layout_is_now(result, now));
+}
+
 int main(int argc, char **argv) {
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/layout/check", test_check);
         g_test_add_func("/layout/many", test_many);
         g_test_add_func("/layout/text", test_text);
         g_test_add_func("/layout/equal", test_equal);
+        g_test_add_func("/layout/is-now", test_is_now);
         g_test_add_func("/layout/place", test_place);
         return g_test_run();
 }
