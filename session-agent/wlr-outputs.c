@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connector.h"
+
 #define INTERFACE "zwlr_output_manager_v1"
 /* From the third on, what is finished is given back. */
 #define VERSION_MAX 3U
@@ -377,22 +379,24 @@ MutterState *wlr_outputs_state(const WlrOutputs *w, const Layout *wanted) {
 
 /* --- what it is told ---------------------------------------------------------------------------------- */
 
+static WlrOutput output_now(const Head *head) {
+        const Mode *mode = find_mode(head, head->mode);
+
+        return (WlrOutput){
+                .head = head->object,
+                .mode = head->mode,
+                .enabled = head->enabled,
+                .width = mode ? mode->width : 0,
+                .height = mode ? mode->height : 0,
+                .x = head->x,
+                .y = head->y,
+        };
+}
+
 void wlr_outputs_now(const WlrOutputs *w, WlrSetup *ret) {
         ret->n = 0;
-        for (unsigned i = 0; i < w->heads->len; i++) {
-                const Head *head = get_head(w, i);
-                const Mode *mode = find_mode(head, head->mode);
-
-                ret->outputs[ret->n++] = (WlrOutput){
-                        .head = head->object,
-                        .mode = head->mode,
-                        .enabled = head->enabled && mode,
-                        .width = mode ? mode->width : 0,
-                        .height = mode ? mode->height : 0,
-                        .x = head->x,
-                        .y = head->y,
-                };
-        }
+        for (unsigned i = 0; i < w->heads->len; i++)
+                ret->outputs[ret->n++] = output_now(get_head(w, i));
 }
 
 static WlrOutput *find_output(const WlrOutputs *w, WlrSetup *setup, const char *connector) {
@@ -436,8 +440,12 @@ void wlr_outputs_planned(const WlrOutputs *w, GVariant *config, const Layout *re
         g_autoptr(GVariant) logical = g_variant_get_child_value(config, 0);
 
         wlr_outputs_now(w, ret);
-        for (unsigned i = 0; i < ret->n; i++)
-                ret->outputs[i].enabled = false;
+        for (unsigned i = 0; i < ret->n; i++) {
+                const char *name = get_head(w, i)->name;
+
+                if (name && connector_is_virtual(name, "/sys"))
+                        ret->outputs[i].enabled = false;
+        }
         for (size_t i = 0; i < g_variant_n_children(logical); i++) {
                 g_autoptr(GVariant) one = g_variant_get_child_value(logical, i);
 
@@ -458,7 +466,7 @@ static void enable(WlrOutputs *w, const Head *head, const WlrOutput *o) {
         wire_put(w->to, w->configuration, CONFIGURATION_ENABLE_HEAD, "uu", output, head->object);
         if (find_mode(head, o->mode))
                 wire_put(w->to, output, OUTPUT_SET_MODE, "u", o->mode);
-        else
+        else if (o->width > 0)
                 wire_put(w->to, output, OUTPUT_SET_CUSTOM_MODE, "uuu", (uint32_t) o->width,
                          (uint32_t) o->height, 0U);
         wire_put(w->to, output, OUTPUT_SET_POSITION, "uu", (uint32_t) o->x, (uint32_t) o->y);
@@ -470,13 +478,13 @@ void wlr_outputs_ask(WlrOutputs *w, const WlrSetup *setup, bool verify) {
         /* Compositors end the connection where one of the outputs is not spoken of. */
         for (unsigned i = 0; i < w->heads->len; i++) {
                 const Head *head = get_head(w, i);
-                const WlrOutput *o = NULL;
+                WlrOutput o = output_now(head);
 
-                for (unsigned k = 0; k < setup->n && !o; k++)
-                        if (setup->outputs[k].head == head->object && setup->outputs[k].enabled)
-                                o = &setup->outputs[k];
-                if (o)
-                        enable(w, head, o);
+                for (unsigned k = 0; k < setup->n; k++)
+                        if (setup->outputs[k].head == head->object)
+                                o = setup->outputs[k];
+                if (o.enabled)
+                        enable(w, head, &o);
                 else
                         wire_put(w->to, w->configuration, CONFIGURATION_DISABLE_HEAD, "u", head->object);
         }

@@ -14,7 +14,7 @@ typedef struct WlrOutputs WlrOutputs;
 typedef struct WlrOutput {
         uint32_t head, mode; /* the protocol's objects; no mode: one of that size is made */
         bool enabled;
-        int32_t width, height;
+        int32_t width, height; /* 0x0: whatever it has, which the compositor has not told */
         int32_t x, y;
 } WlrOutput;
 
@@ -52,5 +52,6 @@ MutterState *wlr_outputs_state(const WlrOutputs *w, const Layout *wanted);
 void wlr_outputs_now(const WlrOutputs *w, WlrSetup *ret);
 void wlr_outputs_planned(const WlrOutputs *w, GVariant *config, const Layout *result, WlrSetup *ret);
 
-/* Asks for @setup, or whether it could be. One question at a time. */
+/* Asks for @setup, or whether it could be; outputs that are not in it stay as they are. One question at a
+ * time. */
 void wlr_outputs_ask(WlrOutputs *w, const WlrSetup *setup, bool verify);

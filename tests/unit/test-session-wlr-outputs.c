@@ -218,6 +218,51 @@ static void test_asks(void) {
         end(p);
 }
 
+/* Real monitors are left alone, also where the compositor does not tell what they show. */
+static void test_real_ones(void) {
+        Played *p = begin_with_two(2);
+
+        SAY(p, 4, 0, "u", HEAD + 4);
+        SAY(p, HEAD + 4, 0, "s", "eDP-1");
+        SAY(p, HEAD + 4, 4, "u", 1U);
+        SAY(p, HEAD + 4, 6, "uu", 2048U, 0U);
+        g_assert_cmpint(SAY(p, 4, 1, "u", 8U), ==, WLR_STATE);
+        ask(p, 1024, 768, false);
+        HEARS(p, 4, 0, "uu", CONFIGURATION, 8U);
+        HEARS(p, CONFIGURATION, 0, "uu", 6U, HEAD);
+        HEARS(p, 6, 0, "u", MODE);
+        HEARS(p, 6, 2, "uu", 0U, 0U);
+        HEARS(p, CONFIGURATION, 1, "u", SECOND);
+        HEARS(p, CONFIGURATION, 0, "uu", 7U, HEAD + 4);
+        HEARS(p, 7, 2, "uu", 2048U, 0U);
+        HEARS(p, CONFIGURATION, 2, "");
+        hears_nothing(p);
+        end(p);
+}
+
+/* What was before is asked for again; what has come by then stays. */
+static void test_newcomer(void) {
+        g_autofree WlrSetup *before = g_new0(WlrSetup, 1);
+        Played *p = begin_with_two(2);
+
+        wlr_outputs_now(p->outputs, before);
+        SAY(p, SECOND_MODE, 3, "");
+        SAY(p, SECOND, 9, "");
+        tell_head(p, HEAD + 4, "Virtual-2", MODE + 4, 1024);
+        SAY(p, 4, 1, "u", 8U);
+        wlr_outputs_ask(p->outputs, before, false);
+        HEARS(p, 4, 0, "uu", CONFIGURATION, 8U);
+        HEARS(p, CONFIGURATION, 0, "uu", 6U, HEAD);
+        HEARS(p, 6, 0, "u", MODE);
+        HEARS(p, 6, 2, "uu", 0U, 0U);
+        HEARS(p, CONFIGURATION, 0, "uu", 7U, HEAD + 4);
+        HEARS(p, 7, 0, "u", MODE + 4);
+        HEARS(p, 7, 2, "uu", 1024U, 0U);
+        HEARS(p, CONFIGURATION, 2, "");
+        hears_nothing(p);
+        end(p);
+}
+
 static void test_without(void) {
         g_autoptr(GByteArray) to = g_byte_array_new();
         Played p = {.to = to, .outputs = wlr_outputs_new(to)};
@@ -274,6 +319,8 @@ int main(int argc, char *argv[]) {
         g_test_add_func("/wlr-outputs/order", test_order);
         g_test_add_func("/wlr-outputs/gives-back", test_gives_back);
         g_test_add_func("/wlr-outputs/asks", test_asks);
+        g_test_add_func("/wlr-outputs/real-ones", test_real_ones);
+        g_test_add_func("/wlr-outputs/newcomer", test_newcomer);
         g_test_add_func("/wlr-outputs/without", test_without);
         g_test_add_func("/wlr-outputs/nonsense", test_nonsense);
         g_test_add_func("/wlr-outputs/many", test_many);
