@@ -8,11 +8,16 @@ import subprocess
 
 import pytest
 
+from rig.compositor import Compositor
 from rig.desktop import AS_USER, Agent, LoginManager, SystemAgent, USER, wait, wait_while
 from rig.bus import Bus, SessionBus
 from rig.user_session import Guest, registered
 
 MATE = "/usr/bin/mate-screensaver"
+
+# What a program could reach selections by, and one thing that is of use.
+OFFERS = ["wl_seat", "wl_data_device_manager", "zwp_primary_selection_device_manager_v1", "zwlr_data_control_manager_v1",
+          "zwlr_output_manager_v1"]
 
 
 class Program:
@@ -92,7 +97,8 @@ def test_mate_screensaver(directory, party):
 
 
 def test_no_clipboard(directory, party):
-    """It talks to an X server about monitors, by libraries that do nothing by themselves; and to no other display."""
+    """It talks to display servers about monitors, to X servers by libraries that do nothing by themselves; and on Wayland
+    to no X server."""
     program = os.environ["OVIRT_SESSION_AGENT"]
     libraries = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
     assert "libXrandr" in libraries
@@ -125,6 +131,9 @@ def test_no_clipboard(directory, party):
         wait(lambda: system.states[-1] == {"locked": True})
         locker.close()
         wait(lambda: len(system.of("Register")) == 2)
+        compositor = Compositor(servers[0], OFFERS)
+        compositor.serve(0.5)
+        assert compositor.bound == ["zwlr_output_manager_v1"] and compositor.others == []
         for server in servers:
             with pytest.raises(BlockingIOError):
                 server.accept()

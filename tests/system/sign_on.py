@@ -28,8 +28,7 @@ def tokens(guest, path):
 
 def shell_of(guest, user):
     """Whether the desktop is there: its shell can lock the screen."""
-    return guest.run("pgrep", "-u", user, "-x", "gnome-shell", check=False).rc == 0 and as_user(
-        guest, user, "busctl", "--user", "status", "org.gnome.ScreenSaver", check=False).rc == 0
+    return as_user(guest, user, "busctl", "--user", "status", "org.gnome.Shell.ScreenShield", check=False).rc == 0
 
 
 def log_of(guest, pattern):

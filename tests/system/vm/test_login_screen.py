@@ -5,7 +5,7 @@ import pytest
 from bed.vm import VM
 from helpers import UNIT, unit, until, write_file
 from hostconsole import Host
-from sign_on import NOBODY, log_of, login
+from sign_on import NOBODY, hint, lock, log_of, login, shell_of
 
 PASSWORD = "Kj7 žluť-sso"
 VIDEO = ["-device", "virtio-vga"]
@@ -58,3 +58,19 @@ def test_login_at_seat0(guest, host):
         assert line in properties.splitlines()
     text = guest.run("journalctl", "-q", "-b", "-o", "cat")
     assert "has fetched the credentials" in text and PASSWORD not in text
+
+
+def test_unlock_at_seat0(guest, host):
+    """The session that the host has logged in to."""
+    session = session_of(guest, "alice")
+    until(lambda: shell_of(guest, "alice"), 600, "alice's desktop")
+    lock(guest, session, within=300)
+    host.expect("session-lock", within=30)
+    fetched = len(log_of(guest, "has fetched the credentials"))
+    login(host, "alice", "not it")
+    until(lambda: log_of(guest, r"pam_unix\(gdm-ovirtcred:auth\): authentication failure"), 300, "the refusal")
+    assert hint(guest, session) == "yes"
+    login(host, "alice", PASSWORD)
+    until(lambda: hint(guest, session) == "no", 300, "the screen is unlocked")
+    host.expect("session-unlock", within=30)
+    assert session_of(guest, "alice") == session and len(log_of(guest, "has fetched the credentials")) == fetched + 2
