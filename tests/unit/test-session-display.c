@@ -98,6 +98,9 @@ static void pass(unsigned msec) {
         g_timeout_add(msec, on_time, &over);
         while (!over)
                 g_main_context_iteration(NULL, true);
+        /* What was due by then may have had other things follow it. */
+        while (g_main_context_iteration(NULL, false))
+                ;
 }
 
 static void on_changed(void *userdata) {
