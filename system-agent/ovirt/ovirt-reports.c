@@ -24,6 +24,8 @@
 
 #define FLUSH_ABOVE (64U * 1024)
 #define SET_PATIENCE_USEC (1 * USEC_PER_SEC)
+/* From a host's coming to its refresh. */
+#define ASK_USEC (1 * USEC_PER_SEC)
 /* From a change to the look at it: what belongs together comes in bursts. */
 #define CHANGE_DELAY_USEC (150 * USEC_PER_MSEC)
 /* Between two looks, while changes keep coming. */
@@ -114,6 +116,7 @@ struct OvirtReports {
         unsigned set_version;   /* that it began with: a new one is for the next set */
         bool out_of_patience;
         sd_event_source *set_source, *patience_source;
+        uint64_t unasked_usec; /* since when there is a host that has not asked for a set, or 0 */
 
         sd_event_source *change_source;
         bool change_pending;
@@ -429,12 +432,14 @@ static int on_set(sd_event_source *source, void *userdata) {
 }
 
 void ovirt_reports_refresh(OvirtReports *r) {
+        r->unasked_usec = 0;
         r->set_again = true;
         (void) sd_event_source_set_enabled(r->set_source, SD_EVENT_ONESHOT);
 }
 
 void ovirt_reports_link_changed(OvirtReports *r, bool host_present) {
         r->connected = host_present;
+        r->unasked_usec = host_present && r->started ? now(r) : 0;
         end_set(r);
         r->set_again = false;
         for (size_t i = 0; i < _OVIRT_REPORT_MAX; i++)
@@ -513,6 +518,10 @@ static uint64_t interval_usec(const OvirtReports *r, Interval interval) {
 void ovirt_reports_tick(OvirtReports *r, uint64_t now_usec) {
         bool resend = now_usec >= r->resend_usec;
 
+        /* Between two hosts that follow closely, the second one's refresh can be read before the first one is
+         * seen to leave: a port's data overtakes the news of who is there. */
+        if (r->unasked_usec > 0 && now_usec >= r->unasked_usec + ASK_USEC)
+                ovirt_reports_refresh(r);
         for (size_t i = 0; i < _OVIRT_REPORT_MAX; i++) {
                 Interval interval = types[i].interval;
 

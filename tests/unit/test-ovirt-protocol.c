@@ -415,6 +415,25 @@ static void test_hourly(void) {
         bed_free(b);
 }
 
+/* The next host asks, and gets one set; if its request was lost with the one before it, it gets that too. */
+static void test_next_host(void) {
+        Bed *b = bed_new();
+
+        expect_names(b, STARTUP);
+        for (unsigned i = 0; i < 4; i++) {
+                b->host = safe_close(b->host);
+                g_string_truncate(b->input, 0);
+                bed_accept(b);
+                if (i % 2)
+                        send_line(b, "{\"__name__\":\"refresh\",\"apiVersion\":3}");
+                expect_names(b, SET0);
+                g_string_truncate(b->beats, 0);
+                while (b->beats->len < 3)
+                        expect_nothing(b);
+        }
+        bed_free(b);
+}
+
 /* Some kernels lose a wake-up of the port. What it was about is found with the next heartbeat. */
 static void test_lost_edge(void) {
         struct epoll_event lost[16];
@@ -493,6 +512,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/ovirt-protocol/commands", test_commands);
         g_test_add_func("/ovirt-protocol/abuse", test_abuse);
         g_test_add_func("/ovirt-protocol/hourly", test_hourly);
+        g_test_add_func("/ovirt-protocol/next-host", test_next_host);
         g_test_add_func("/ovirt-protocol/lost-edge", test_lost_edge);
         g_test_add_func("/ovirt-protocol/stop", test_stop);
         g_test_add_func("/ovirt-protocol/collect", test_collect);
