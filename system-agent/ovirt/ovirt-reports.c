@@ -518,8 +518,8 @@ static uint64_t interval_usec(const OvirtReports *r, Interval interval) {
 void ovirt_reports_tick(OvirtReports *r, uint64_t now_usec) {
         bool resend = now_usec >= r->resend_usec;
 
-        /* Between two hosts that follow closely, the second one's refresh can be read before the first one is
-         * seen to leave: a port's data overtakes the news of who is there. */
+        /* Between two hosts that follow closely, the second one's refresh can be read before the first one
+         * is seen to leave: a port's data overtakes the news of who is there. */
         if (r->unasked_usec > 0 && now_usec >= r->unasked_usec + ASK_USEC)
                 ovirt_reports_refresh(r);
         for (size_t i = 0; i < _OVIRT_REPORT_MAX; i++) {

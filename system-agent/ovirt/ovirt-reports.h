@@ -17,8 +17,8 @@ int ovirt_reports_new(OvirtReports **ret, const ProtocolContext *context, void (
 OvirtReports *ovirt_reports_free(OvirtReports *r);
 DEFINE_CLEANUP(OvirtReports, ovirt_reports_free)
 
-/* The host came or went. With its first coming the set of the agent's start is sent; later ones ask, and get a
- * set with a heartbeat soon if they seem not to. */
+/* The host came or went. With its first coming the set of the agent's start is sent; later ones ask, and get
+ * a set with a heartbeat soon if they seem not to. */
 void ovirt_reports_link_changed(OvirtReports *r, bool host_present);
 
 /* The version agreed on, which decides what may be sent. Sends nothing. */
