@@ -122,7 +122,8 @@ static int connect_bus(Listener *l) {
             (r = sd_bus_call_method_async(l->bus, NULL, DBUS, DBUS_PATH, DBUS, "GetNameOwner", on_owner, l,
                                           "s", OVIRT_CREDENTIALS_NAME)) < 0)
                 return r;
-        return sd_bus_attach_event(l->bus, l->event, SD_EVENT_PRIORITY_NORMAL);
+        /* Anybody can send us signals: they are not to be in the way of who types. */
+        return sd_bus_attach_event(l->bus, l->event, SD_EVENT_PRIORITY_IDLE);
 }
 
 Listener *listener_new(sd_event *event, void (*heard)(const char *token, void *userdata), void *userdata) {
