@@ -185,6 +185,17 @@ def test_token_user_is_judged_by_those_below(stack):
     assert stack.one(f"user={TOKEN_USER}", "tty=:0", seat=None).code == AUTH_ERR
 
 
+def test_token_lets_nobody_in(stack):
+    """A service whose modules are all "sufficient" refuses where none of them is content, and so it does after the module."""
+    stack.server(says(GOOD))
+    lightdm(stack)
+    (stack.services / "lightdm").write_text("auth sufficient pam_deny.so\n")
+    refused = stack.one("user=alice", "tty=:0", seat=None).code
+    assert refused != SUCCESS
+    outcome = stack.one(f"user={TOKEN_USER}", "tty=:0", seat=None)
+    assert outcome.code == refused and len(outcome.asked) == 1
+
+
 @pytest.mark.parametrize("answer, said, code", [("x", GOOD, AUTH_ERR), (TOKEN, reply(status=WRONG), AUTH_ERR),
                                                 (TOKEN, reply(status=NOTHING), AUTHINFO_UNAVAIL), (TOKEN, b"?", AUTHINFO_UNAVAIL)])
 def test_token_user_without_a_token_is_nobody(stack, answer, said, code):
