@@ -13,7 +13,7 @@
 static unsigned long watched, refused; /* serials */
 static bool is_opening;
 static jmp_buf not_opened;
-static Display *half_open; /* what was left of it: XCloseDisplay() would crash */
+static Display *half_open; /* what was left of it */
 
 /* Requests that have a reply do not succeed then, which is enough to know; those without are looked after
  * by xserver_watch(). */
@@ -39,6 +39,12 @@ static void on_gone(Display *display, void *userdata) {
         x->gone = true;
 }
 
+/* Of a connection that has ended Xlib cannot be told to free what it has: its locks are as they were, and
+ * extensions have freed what they have in their lists. */
+static void abandon(Display *display) {
+        (void) close(ConnectionNumber(display));
+}
+
 static Display *open_display(void) {
         Display *display;
 
@@ -47,7 +53,7 @@ static Display *open_display(void) {
         is_opening = true;
         if (setjmp(not_opened) != 0) {
                 is_opening = false;
-                (void) close(ConnectionNumber(half_open));
+                abandon(half_open);
                 return NULL;
         }
         display = XOpenDisplay(NULL);
@@ -91,9 +97,13 @@ XServer *xserver_open(void) {
 XServer *xserver_free(XServer *x) {
         if (!x)
                 return NULL;
-        /* Xlib would ask once more whether all has been well. */
-        (void) shutdown(ConnectionNumber(x->display), SHUT_RDWR);
-        (void) XCloseDisplay(x->display);
+        if (x->gone)
+                abandon(x->display);
+        else {
+                /* Xlib would ask once more whether all has been well. */
+                (void) shutdown(ConnectionNumber(x->display), SHUT_RDWR);
+                (void) XCloseDisplay(x->display);
+        }
         g_free(x);
         return NULL;
 }

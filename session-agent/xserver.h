@@ -20,7 +20,7 @@ typedef struct XServer {
 
 /* The server of $DISPLAY, if it has RandR 1.3 or later and is not a compositor's guest; else NULL. */
 XServer *xserver_open(void);
-/* Waits for nothing. One that is gone is to be freed by the thread that found it so: Xlib leaves locks. */
+/* Waits for nothing. Of one that is gone, Xlib keeps the memory. */
 XServer *xserver_free(XServer *x);
 
 /* Takes the events that have come; replies are read together with those before them, so these may have come
