@@ -52,10 +52,13 @@ static void request_free(Request *r) {
 }
 
 static void request_refuse(Request *r, const char *error, const char *reason) {
+        /* A display server's own names may be in it, and the bus takes no other text. */
+        g_autofree char *text = g_utf8_make_valid(reason, -1);
+
         if (r->invocation)
-                g_dbus_method_invocation_return_dbus_error(g_steal_pointer(&r->invocation), error, reason);
+                g_dbus_method_invocation_return_dbus_error(g_steal_pointer(&r->invocation), error, text);
         else
-                g_debug("Cannot follow the monitors: %s", reason);
+                g_debug("Cannot follow the monitors: %s", text);
         request_free(r);
 }
 

@@ -338,7 +338,7 @@ static void test_asked(void) {
         g_assert_false(first.there || third.there);
         g_assert_cmpuint(xrandr.applied, ==, 2);
         xrandr.does_not_answer = false;
-        xrandr.done(NULL, "It is so", xrandr.userdata);
+        xrandr.done(NULL, "It is so with DUMMY\xff", xrandr.userdata);
         assert_answer(&first, "org.freedesktop.DBus.Error.Failed");
         assert_answer(&third, NULL);
         g_assert_cmpint(xrandr.asked.monitors[0].width, ==, 641);
