@@ -25,7 +25,7 @@ typedef struct Job {
         char *reason;
 
         bool probe;
-        Layout *layout; /* NULL: the server did not answer */
+        Layout *layout; /* NULL: the server did not answer, or not all of it */
         Layout preferred;
         bool preferred_known;
 } Job;
@@ -174,9 +174,12 @@ static void finish(Xorg *g, Job *j) {
         g_thread_join(j->thread);
         g->x = j->x;
         g->job = NULL;
-        g->preferred = j->preferred;
-        g->preferred_known = j->preferred_known;
-        take_layout(g, g_steal_pointer(&j->layout), j->probe);
+        /* An output may go while it is being looked at; an event tells of that, and what was seen stands. */
+        if (j->layout || !g->x) {
+                g->preferred = j->preferred;
+                g->preferred_known = j->preferred_known;
+                take_layout(g, g_steal_pointer(&j->layout), j->probe);
+        }
         answer(j);
         if (g->next && g->x)
                 start(g, g_steal_pointer(&g->next));

@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -360,7 +361,7 @@ def test_server_that_stops(dummy, then):
         wait(lambda: dummy.on() == dummy.x.outputs(), what="the report")
 
 
-@pytest.mark.parametrize("after", [-1, 0, 31, 32, 64, 200, 1000, 3000])
+@pytest.mark.parametrize("after", [-1, 0, 31, 32, 64, 200, 224, 240, 1000, 3000])
 def test_server_that_hangs_up(directory, party, after):
     """In the middle of the first questions and answers."""
     guest = Guest(directory, party)
@@ -393,6 +394,31 @@ def test_server_that_hangs_up_on_a_layout(directory, party, after):
     wait(lambda: "display" not in system.offer, 5, "the offer to shrink")
     assert system.ask("Lock").wait() == NOT_SUPPORTED
     assert agent.running and len(agent.log()) == 1
+
+
+def test_output_that_goes_while_it_is_looked_at(directory, party):
+    """The server refuses to tell of it. What was seen stands until there is more."""
+    guest = Guest(directory, party)
+    x = party.keep(Dummy(directory))
+    between = party.keep(Between(x))
+    system = guest.system_agent()
+    guest.agent(DISPLAY=between.name)
+    displayed(system, "xrandr")
+    before, refused = get_layout(system), threading.Event()
+
+    def refuses(reply):
+        if b"DUMMY3" in reply:
+            refused.set()
+        return b"DUMMY3" in reply
+    between.refuses = refuses
+    x.xrandr("--output", "DUMMY0", "--mode", "1024x768")
+    wait(refused.is_set, what="the question")
+    wait_while(lambda: "display" in system.offer and get_layout(system) == before, scaled(1))
+    assert apply_layout(system, (800, 600))[1] == FAILED
+    between.refuses = None
+    x.xrandr("--output", "DUMMY0", "--mode", "1280x800")
+    x.xrandr("--output", "DUMMY0", "--mode", "1024x768")
+    wait(lambda: placed(get_layout(system)) == {"DUMMY0": (1024, 768, 0, 0)}, what="the layout")
 
 
 def test_no_display_server(directory, party):

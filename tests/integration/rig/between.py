@@ -10,13 +10,14 @@ import threading
 
 class Between:
     """Stands between an X server and its client: what the server says goes no further while this is mute. It hangs up when
-    `left` bytes of the server's have gone by, or so many of those after its first message (-1: in the middle of that)."""
+    `left` bytes of the server's have gone by, or so many of those after its first message (-1: in the middle of that). Replies
+    that are as `refuses` says become errors."""
 
     def __init__(self, server, mute=False, hang_up_after=None):
         self._real = f"/tmp/.X11-unix/X{server.name[1:]}"
         number = next(n for n in range(5000, 6000) if not os.path.exists(f"/tmp/.X11-unix/X{n}"))
         self.name, self._path, self._after = f":{number}", f"/tmp/.X11-unix/X{number}", hang_up_after
-        self.left = None
+        self.left, self.refuses = None, None
         self._listener, self._pairs = socket.socket(socket.AF_UNIX), []
         self._listener.bind(self._path)
         os.chmod(self._path, 0o777)
@@ -57,8 +58,21 @@ class Between:
                 server.sendall(data)
         self._end(client, server)
 
+    def _refused(self, data):
+        """What becomes of it, and what is no whole message yet."""
+        given = b""
+        while len(data) >= 32:
+            n = 32 + (4 * struct.unpack_from("=I", data, 4)[0] if data[0] == 1 else 0)
+            if n > len(data):
+                break
+            message, data = data[:n], data[n:]
+            if message[0] == 1 and self.refuses and self.refuses(message):
+                message = struct.pack("=BB2s28x", 0, 3, message[2:4])
+            given += message
+        return given, data
+
     def _answer(self, server, client):
-        said = b""
+        said, rest = b"", b""
         with contextlib.suppress(OSError):
             while data := server.recv(65536):
                 self._speaks.wait()
@@ -72,6 +86,8 @@ class Between:
                     break
                 if self.left is not None:
                     self.left -= len(data)
+                if self.refuses or rest:
+                    data, rest = self._refused(rest + data)
                 client.sendall(data)
         self._end(client, server)
 
