@@ -428,8 +428,12 @@ static void test_next_host(void) {
                         send_line(b, "{\"__name__\":\"refresh\",\"apiVersion\":3}");
                 expect_names(b, SET0);
                 g_string_truncate(b->beats, 0);
-                while (b->beats->len < 3)
-                        expect_nothing(b);
+                while (b->beats->len < 3) {
+                        g_autofree char *names = names_until_fence(b);
+
+                        /* A disk may fill meanwhile. */
+                        g_assert_null(strstr(names, "session-startup"));
+                }
         }
         bed_free(b);
 }
