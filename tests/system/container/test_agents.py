@@ -308,6 +308,8 @@ def test_registered_agent_that_reports_nonsense(guest, host):
     """As an unprivileged user by the shipped policy: refused or bounded, said once, and nobody else's session notices."""
     guest.run("install", "-d", "-o", "bob", "/run/liar")
     write_file(guest, "/run/liar/program", LIAR)
+    guest.run("systemctl", "restart", UNIT)     # it has said nothing of others' nonsense yet
+    host.expect("session-startup", within=5)
     with Login(guest, "alice", *with_desktop()) as alice:
         name = alice.wait_agent()["Agent"]
         host.collect(1)
