@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -170,6 +172,54 @@ static void test_wrapper_that_is_killed(void) {
         g_assert_cmpint(bed_end(&b), ==, -SIGKILL);
 }
 
+/* Whether the process has @text in its memory. */
+static bool knows(pid_t pid, const char *text) {
+        _cleanup_free_ char *maps_path = g_strdup_printf("/proc/%d/maps", (int) pid);
+        _cleanup_free_ char *mem_path = g_strdup_printf("/proc/%d/mem", (int) pid), *maps = NULL;
+        _cleanup_close_ int mem = open(mem_path, O_RDONLY | O_CLOEXEC);
+        g_auto(GStrv) lines = NULL;
+        bool found = false;
+
+        g_assert_cmpint(mem, >=, 0);
+        g_assert_true(g_file_get_contents(maps_path, &maps, NULL, NULL));
+        lines = g_strsplit(maps, "\n", 0);
+        for (char **line = lines; *line && !found; line++) {
+                _cleanup_free_ char *area = NULL;
+                unsigned long begin, end;
+                ssize_t n;
+
+                /* The sanitizers' shadows are larger. */
+                if (sscanf(*line, "%lx-%lx", &begin, &end) != 2 || end - begin > 1UL << 26)
+                        continue;
+                area = g_malloc(end - begin);
+                n = pread(mem, area, end - begin, (off_t) begin);
+                found = n > 0 && memmem(area, (size_t) n, text, strlen(text));
+        }
+        return found;
+}
+
+/* An answer passes, and does not stay. */
+static void test_passwords_are_wiped(void) {
+        Bed b = bed_new(run_script,
+                        "{ printf '\\0\\0\\0\\3\\0\\0\\0\\026\\0\\0\\0\\1\\0\\0\\0\\016typed-by'; printf %s "
+                        "-alice; }"
+                        " >/dev/fd/$LIGHTDM_TO_SERVER_FD; read nothing </dev/fd/$LIGHTDM_FROM_SERVER_FD");
+        /* In one piece it is nowhere but in what the greeter says. */
+        _cleanup_free_ char *password = g_strconcat("typed-by", "-alice", NULL);
+        gint64 deadline = g_get_monotonic_time() + DEADLINE_MS * G_GINT64_CONSTANT(1000);
+        struct pollfd p = {.fd = b.in, .events = POLLIN};
+        char said[30];
+
+        g_assert_cmpint(poll(&p, 1, DEADLINE_MS), ==, 1);
+        g_assert_cmpint(read(b.in, said, sizeof(said)), ==, sizeof(said));
+        g_assert_cmpmem(said + 16, 14, password, 14);
+        g_assert_true(knows(b.wrapper, "-alice; }"));
+        while (knows(b.wrapper, password))
+                g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        b.out = safe_close(b.out);
+        (void) bed_end(&b);
+}
+
 /* LightDM is another process, which has to learn that the greeter has closed its pipe, and the greeter that
  * LightDM has gone. */
 static void test_lightdm_that_leaves(void) {
@@ -221,6 +271,7 @@ int main(int argc, char **argv) {
         g_test_add_func("/greeter-process/exit-status", test_exit_status);
         g_test_add_func("/greeter-process/what-the-greeter-finds", test_what_the_greeter_finds);
         g_test_add_func("/greeter-process/last-words", test_last_words);
+        g_test_add_func("/greeter-process/passwords-are-wiped", test_passwords_are_wiped);
         g_test_add_func("/greeter-process/signals", test_signals);
         g_test_add_func("/greeter-process/wrapper-that-is-killed", test_wrapper_that_is_killed);
         g_test_add_func("/greeter-process/lightdm-that-leaves", test_lightdm_that_leaves);

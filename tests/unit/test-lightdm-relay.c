@@ -407,6 +407,10 @@ static void test_newer_token(void) {
         expect(b->server, "1<03><05>alice;");
         server(b, SERVER_PROMPT, "nsnns", 3, "alice", 1, SECRET, "Password: ");
         expect(b->server, "1<80><02><0c>:ovirt-token;");
+        /* What is still said of the first is not said of it. */
+        server(b, SERVER_PROMPT, "nsnns", OURS, ":ovirt-token", 1, SECRET, CRED_QUESTION);
+        server(b, SERVER_END, "nsn", OURS, "alice", 7);
+        expect(b->server, "");
         server(b, SERVER_PROMPT, "nsnns", OURS + 1, ":ovirt-token", 1, SECRET, CRED_QUESTION);
         expect(b->server, "3<01> " OTHER_TOKEN ";");
         bed_free(b);
