@@ -297,6 +297,8 @@ static void test_nonsense(void) {
 }
 
 static void test_many(void) {
+        g_autofree WlrSetup *setup = g_new0(WlrSetup, 1);
+        g_autoptr(MutterState) s = NULL;
         Played *p = begin(2);
         Layout l;
 
@@ -310,6 +312,10 @@ static void test_many(void) {
         g_assert_cmpint(SAY(p, 4, 1, "u", 8U), ==, WLR_STATE);
         get_layout(p, &l);
         g_assert_cmpuint(l.n, ==, LAYOUT_MONITORS_MAX);
+        wlr_outputs_now(p->outputs, setup);
+        g_assert_cmpuint(setup->n, ==, LAYOUT_MONITORS_MAX);
+        s = wlr_outputs_state(p->outputs, NULL);
+        g_assert_cmpuint(g_variant_n_children(s->monitors[0].modes), ==, 512);
         end(p);
 }
 
