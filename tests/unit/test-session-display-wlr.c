@@ -145,7 +145,7 @@ static bool is_asked(Played *p) {
         if (n > 0)
                 g_byte_array_append(p->heard, data, (unsigned) n);
         while (!asked && (length = wire_next(p->heard->data, p->heard->len, &m)) > 0) {
-                uint32_t id;
+                uint32_t id = 0;
 
                 if (m.object == MANAGER) {
                         g_assert_true(wire_get_uint(&m, &p->configuration) && wire_get_uint(&m, &id));
