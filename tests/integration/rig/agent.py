@@ -38,6 +38,10 @@ def _inside(guest):
     return guest.enter if guest else []
 
 
+# Of lines of the log; nor what valgrind has to say of itself.
+ABOVE_DEBUG = r"(?!debug: |--\d+-- )"
+
+
 class Agent:
     """Runs until stop(); everything it says is in its log."""
 
@@ -54,12 +58,12 @@ class Agent:
         self.pid = self.process.pid
         self._killed = False
 
-    def log(self, pattern="", level="(?!debug: )"):
+    def log(self, pattern="", level=ABOVE_DEBUG):
         """Lines of the log with the pattern: those above debug, unless another level is asked for."""
         lines = self._log_path.read_text(errors="replace").splitlines()
         return [line for line in lines if re.match(level, line) and re.search(pattern, line)]
 
-    def wait_log(self, pattern, within=5, level="(?!debug: )"):
+    def wait_log(self, pattern, within=5, level=ABOVE_DEBUG):
         return until(lambda: self.log(pattern, level), within, f"the log to say {pattern!r}")
 
     @property
