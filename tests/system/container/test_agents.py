@@ -310,6 +310,7 @@ def test_registered_agent_that_reports_nonsense(guest, host):
     write_file(guest, "/run/liar/program", LIAR)
     guest.run("systemctl", "restart", UNIT)     # it has said nothing of others' nonsense yet
     host.expect("session-startup", within=5)
+    host.expect("refresh-set", version=3, within=20)
     with Login(guest, "alice", *with_desktop()) as alice:
         name = alice.wait_agent()["Agent"]
         host.collect(1)
