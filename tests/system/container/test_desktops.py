@@ -355,9 +355,17 @@ def test_light_locker(guest, host, lightdm):
     assert guest.run("loginctl", "show-session", "-p", "Class", "--value", *greeter).strip() == "greeter"
     with tells(host, "session-unlock", within=8):
         until(lambda: greeter_asks(guest), 10, "a question of the greeter's")
-        # What is typed while it draws may get lost, and then it asks again.
-        until(lambda: at_greeter(guest, PASSWORD if greeter_asks(guest) == "bob" else "bob") or is_active(guest, id, 2), 20,
-              "bob's session")
+        until(lambda: answer_greeter(guest, id), 30, "bob's session")
+
+
+def answer_greeter(guest, session):
+    """One step towards bob's session, and whether it was the last. What is typed while the greeter draws may get lost."""
+    if greeter_asks(guest) != "bob":
+        at_greeter(guest, "bob")
+        soon(lambda: greeter_asks(guest) == "bob", 6)
+        return False
+    at_greeter(guest, PASSWORD)
+    return soon(lambda: guest.run("loginctl", "show-session", "-p", "Active", "--value", session).strip() == "yes", 6)
 
 
 def greeter_asks(guest):
@@ -367,14 +375,12 @@ def greeter_asks(guest):
     return (begun[-1] or "user") if begun else None
 
 
-def is_active(guest, session, within):
-    """Whether the seat shows the session, or will soon."""
+def soon(condition, within):
+    """Whether it becomes true in time."""
     deadline = time.monotonic() + within
-    while not (active := guest.run("loginctl", "show-session", "-p", "Active", "--value", session).strip() == "yes"):
-        if time.monotonic() > deadline:
-            break
+    while not (value := condition()) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return active
+    return value
 
 
 def at_greeter(guest, text):
