@@ -15,6 +15,10 @@ PROGRAM = os.environ["OVIRT_SYSTEM_AGENT"]
 PORT = "ovirt-guest-agent.0"
 LEGACY_PORT = "com.redhat.rhevm.vdsm"
 _MARK = "OVIRT_TEST_MARK"
+# Valgrind's "--PID-- WARNING": it does not know some system calls, which is no matter of the agent's.
+_VALGRIND = r"--\d+-- "
+# The beginning of a line of the agent's own, above debug.
+ABOVE_DEBUG = f"(?!debug: |{_VALGRIND})"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -30,16 +34,11 @@ def run_once(*arguments, guest=None, prefix=(), **environment):
     """The agent for something that ends by itself: (exit status, standard output, lines of standard error)."""
     p = subprocess.run([*_inside(guest), *prefix, *WRAPPER, PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL,
                        capture_output=True, timeout=scaled(20), env={**os.environ, **environment})
-    # Valgrind's "--PID-- WARNING": it does not know some system calls, which is no matter of the agent's.
-    return p.returncode, p.stdout.decode(), [x for x in p.stderr.decode().splitlines() if not re.match(r"--\d+-- ", x)]
+    return p.returncode, p.stdout.decode(), [x for x in p.stderr.decode().splitlines() if not re.match(_VALGRIND, x)]
 
 
 def _inside(guest):
     return guest.enter if guest else []
-
-
-# Of lines of the log; nor what valgrind has to say of itself.
-ABOVE_DEBUG = r"(?!debug: |--\d+-- )"
 
 
 class Agent:
